@@ -1,0 +1,7 @@
+"""The entry: page configuration, navigation, and the page that was asked for."""
+
+import streamlit as st
+
+st.set_page_config(page_title="Watch an RNN learn", page_icon="🧠", layout="wide")
+
+st.navigation([st.Page("pages/train.py", title="Train", default=True)], position="top").run()

@@ -1,0 +1,68 @@
+"""Starts the dashboard as the README does, and finds a browser for it."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+
+ROOT = Path(__file__).parents[2]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+PATIENCE = 60.0  # seconds; for a slow machine, not a measure
+
+
+class NoBrowser(RuntimeError):
+    """There is no Chromium on this machine."""
+
+
+def browser_path() -> str:
+    """Where Chromium is; raises `NoBrowser`."""
+    for name in BROWSERS:
+        found = shutil.which(name)
+        if found:
+            return found
+    raise NoBrowser(f"no browser found (looked for {', '.join(BROWSERS)})")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_healthy(url: str, server: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if server.poll() is not None:
+            raise RuntimeError("the server ended before it answered")
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError("the server did not answer in time")
+
+
+@contextmanager
+def serving() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The address and the process of a dashboard on a free port."""
+    port = _free_port()
+    with TemporaryFile() as log:
+        command = [sys.executable, "-m", "streamlit", "run", "dashboard.py"]
+        options = ["--server.port", str(port), "--server.headless", "true"]
+        process = subprocess.Popen(command + options, cwd=ROOT, stdout=log, stderr=log)
+        url = f"http://localhost:{port}"
+        try:
+            _wait_until_healthy(url, process)
+            yield url, process
+        finally:
+            process.terminate()
+            process.wait(timeout=20)

@@ -1,0 +1,73 @@
+"""The board: Streamlit components that draw each panel on one kept node.
+
+Three messages make a page. The *runtime* carries Plotly and the client code, once a page. A *panel*
+carries its figure or its words that do not change. The *feed* carries frames: one message for all
+panels, drawn together in the browser, where a frame that is overtaken is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+from plotly.offline import get_plotlyjs
+
+from ui.figures.base import Caption
+
+_CLIENT = Path(__file__).parent / "client"
+_RUNTIME_PARTS = (
+    "frame.js",
+    "board.js",
+    "labels.js",
+    "sample.js",
+    "chart.js",
+    "words.js",
+    "runtime.js",
+)
+
+
+def _client(name: str) -> str:
+    return (_CLIENT / name).read_text(encoding="utf-8")
+
+
+@cache
+def _components() -> dict[str, Callable[..., Any]]:
+    runtime = "\n".join([get_plotlyjs(), *map(_client, _RUNTIME_PARTS)])
+    component = st.components.v2.component
+    return {
+        "runtime": component(
+            "rnn_runtime", css=_client("board.css"), js=runtime, isolate_styles=False
+        ),
+        "panel": component("rnn_panel", js=_client("panel.js"), isolate_styles=False),
+    }
+
+
+def mount_runtime() -> None:
+    """Delivers Plotly and the client code; every page calls it once, before its panels."""
+    with st.container(key="plumbing"):
+        _components()["runtime"](key="runtime", on_returned_change=lambda: None)
+
+
+def panel(name: str, kind: str, revision: str, **data: Any) -> None:
+    """Mounts the panel ``name``; frames reach it while their revision for it is the same."""
+    _components()["panel"](
+        key=f"panel_{name}", data={"panel": name, "kind": kind, "revision": revision, **data}
+    )
+
+
+def chart(name: str, figure: go.Figure, revision: str, caption: Caption) -> None:
+    """Mounts ``figure`` as the panel ``name``, under its caption."""
+    plain = figure.to_plotly_json()
+    height = plain["layout"].pop("height")
+    panel(name, "chart", revision, figure=plain, height=height, **asdict(caption))
+
+
+def feed(frame: bytes) -> None:
+    """Hands one frame, made by `ui.frames.encode`, to all panels of the page."""
+    with st.container(key="feed"):
+        _components()["panel"](key="frames", data=frame)

@@ -1,0 +1,186 @@
+// One Plotly chart on one kept node. The figure's traces and layout come once, with the panel;
+// a frame brings only the arrays, named by their path: "0.y", "layout.xaxis.range", "labels.x".
+
+const CHART_CONFIG = { displaylogo: false, displayModeBar: "hover", doubleClick: "reset+autosize", responsive: false,
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "toImage"], showTips: false };
+
+function setPath(figure, path, value) {
+  const keys = path.split(".");
+  let target = Number.isNaN(Number(keys[0])) ? figure : figure.data;
+  for (const key of keys.slice(0, -1)) target = target[key] ??= {};
+  target[keys.at(-1)] = value;
+}
+
+// What the browser adds to a chart by itself, because it depends on the character that is looked at.
+const DERIVED = { hidden: deriveHidden, softmax: derivePicked, candidates: deriveCandidates };
+
+function chartHead(root) {
+  const head = element("div", "rnn-head", root);
+  const title = element("span", "rnn-title", head);
+  const scale = element("span", "rnn-legend", head);
+  const low = element("span", "", scale);
+  const ramp = element("i", "rnn-ramp", scale);
+  const high = element("span", "", scale);
+  const reading = element("div", "rnn-reading", root);
+  return {
+    reading,
+    show(next) {
+      setText(title, next.title);
+      setText(reading, next.reading);
+      scale.hidden = !next.scale;
+      if (!next.scale) return;
+      setText(low, `${next.scale.low} `);
+      setText(high, ` ${next.scale.high}`);
+      ramp.style.background = `linear-gradient(to right, ${next.scale.colours.join(", ")})`;
+    },
+  };
+}
+
+// Drawing anew drops the hover label under a resting pointer, so it is called back after each drawing.
+function keepHover(node) {
+  let pointer = null;
+  node.on("plotly_hover", ({ event }) => {
+    pointer = { clientX: event.clientX, clientY: event.clientY };
+  });
+  node.on("plotly_unhover", () => {
+    pointer = null;
+  });
+  node.addEventListener("mousemove", ({ clientX, clientY }) => {
+    if (pointer) pointer = { clientX, clientY };
+  });
+  node.addEventListener("mouseleave", () => {
+    pointer = null;
+  });
+  return () => {
+    if (pointer) Plotly.Fx.hover(node, { ...pointer, target: node.querySelector(".nsewdrag") });
+  };
+}
+
+function chartPanel(data, parentElement, board) {
+  const root = element("div", "rnn-figure", parentElement);
+  const head = chartHead(root);
+  const node = element("div", "rnn-chart", root);
+  const sight = whenVisible(node, () => board.repaint(data.panel));
+  const ways = { reading: head.reading, board, held: new Set(), first: null };
+  const labels = {};
+  let figure = null;
+  let recallHover = null;
+
+  function placeLabels() {
+    const { xaxis, yaxis } = node._fullLayout;
+    for (const axis of ["x", "y"]) {
+      if (!figure.labels[axis]) continue;
+      labels[axis] ??= new AxisLabels(node, axis);
+      const across = axis === "x" ? yaxis._offset + yaxis._length : xaxis._offset;
+      const first = axis === "x" ? figure.labels.first ?? 0 : 0;
+      labels[axis].place(axis === "x" ? xaxis : yaxis, across, figure.labels[axis], first);
+    }
+  }
+
+  function react() {
+    // A width that is given spares Plotly from measuring the page at every frame.
+    figure.layout.width = node.clientWidth || 400;
+    figure.layout.datarevision = (figure.layout.datarevision ?? 0) + 1;
+    Plotly.react(node, figure.data, figure.layout, CHART_CONFIG);
+    placeLabels();
+    recallHover?.();
+  }
+
+  const resize = new ResizeObserver(() => {
+    if (node.clientWidth && figure.layout.width !== node.clientWidth) react();
+  });
+
+  const panel = {
+    update(next) {
+      const revisions = figure?.layout.datarevision;
+      figure = { ...structuredClone(next.figure), labels: {} };
+      figure.layout.height = next.height;
+      figure.layout.datarevision = revisions;
+      panel.revision = next.revision;
+      node.style.height = `${next.height}px`;
+      head.show(next);
+      react();
+    },
+    paint(entry, frame) {
+      if (!sight.visible) return;
+      for (const [path, value] of Object.entries(entry.arrays)) {
+        if (!ways.held.has(path.split(".")[1])) setPath(figure, path, frame.value(value));
+      }
+      DERIVED[data.panel]?.(figure, frame, ways);
+      react();
+    },
+    destroy() {
+      sight.stop();
+      resize.disconnect();
+      Plotly.purge(node);
+      root.remove();
+    },
+  };
+
+  panel.update(data);
+  recallHover = keepHover(node);
+  node.on("plotly_relayout", (change) => {
+    // An axis that the person has zoomed is theirs until a double click gives it back.
+    for (const key of Object.keys(change)) {
+      const [axis, what] = key.split(".");
+      if (what === "autorange") ways.held.delete(axis);
+      else if (what?.startsWith("range")) ways.held.add(axis);
+    }
+    placeLabels();
+  });
+  node.on("plotly_relayouting", placeLabels);
+  if (data.panel === "softmax") node.on("plotly_click", ({ points }) => board.repick(points[0].x, true));
+  resize.observe(node);
+  return panel;
+}
+
+// Hover labels name the character; the frame brings each name once, for its whole row or column.
+function deriveHidden(figure) {
+  const [trace] = figure.data;
+  trace.customdata = trace.z.map(() => figure.labels.x);
+}
+
+const MOST_COLUMNS = 64;
+
+// The softmax map shows the stretch around the character that is looked at, and marks its column.
+function derivePicked(figure, frame, ways) {
+  const picked = pickedCharacter(frame, ways.board);
+  if (!picked) return;
+  const { index, length } = picked;
+  const [trace] = figure.data;
+  trace.customdata = trace.meta.map((name) => new Array(length).fill(name));
+  figure.labels.x = picked.marks;
+  const mark = figure.layout.shapes[0];
+  mark.visible = true;
+  mark.x0 = index - 0.5;
+  mark.x1 = index + 0.5;
+  if (ways.held.has("xaxis")) return;
+  const room = (figure.layout.width - figure.layout.margin.l - figure.layout.margin.r) / (LABEL_ROOM.x + 0.5);
+  const columns = Math.min(MOST_COLUMNS, Math.floor(room), length);
+  let first = Math.max(0, Math.min(ways.first ?? length, length - columns));
+  if (index < first) first = index;
+  if (index > first + columns - 1) first = index - columns + 1;
+  ways.first = first;
+  figure.layout.xaxis.autorange = false;
+  figure.layout.xaxis.range = [first - 0.5, first + columns - 0.5];
+}
+
+function deriveCandidates(figure, frame, ways) {
+  const picked = pickedCharacter(frame, ways.board);
+  if (!picked) return;
+  const order = picked.candidates.slice().reverse(); // the likeliest on top
+  const [rest, drawn] = figure.data;
+  for (const [trace, wanted] of [[rest, false], [drawn, true]]) {
+    trace.y = order.map((_, row) => row);
+    trace.x = order.map((candidate) => (candidate.drawn === wanted ? candidate.probability : null));
+    trace.text = trace.x.map((p) => (p === null ? "" : percent(p)));
+    trace.customdata = order.map((candidate) => candidate.name);
+  }
+  figure.labels.y = order.map((candidate) => candidate.mark);
+  setText(ways.reading, `after “${picked.index > CONTEXT ? "…" : ""}${picked.before}”; orange: what it wrote`);
+}
+
+function percent(p) {
+  if (p >= 0.9995) return "100 %";
+  return p < 0.001 ? "<0.1 %" : `${(100 * p).toFixed(1)} %`;
+}

@@ -1,0 +1,31 @@
+// The end of the module that is delivered once a page: it puts the board in place, opens the way
+// for the panels that wait for it, and hands frames over.
+
+const KINDS = { chart: chartPanel, sample: samplePanel, status: statusPanel, health: healthPanel, diary: diaryPanel };
+
+// Timers of a hidden page are slowed down and the server's ticks grow long. Coming back after a while
+// asks for a fresh run of the page, which ends the long tick at once.
+const AWAY_LONG_MS = 3000;
+
+export default function runtime({ setTriggerValue }) {
+  const gate = (window.rnnGate ??= openGate());
+  if (!window.rnnBoard) {
+    window.rnnBoard = createBoard();
+    gate.open(window.rnnBoard);
+  }
+  let hiddenAt = null;
+  const onVisibility = () => {
+    if (document.hidden) hiddenAt = performance.now();
+    else if (hiddenAt !== null && performance.now() - hiddenAt > AWAY_LONG_MS) setTriggerValue("returned", Date.now());
+  };
+  document.addEventListener("visibilitychange", onVisibility);
+  return () => document.removeEventListener("visibilitychange", onVisibility);
+}
+
+function openGate() {
+  let open;
+  const board = new Promise((resolve) => {
+    open = resolve;
+  });
+  return { board, open };
+}

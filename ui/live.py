@@ -1,0 +1,329 @@
+"""The live run: one trainer, the buttons that steer it, and the ticks that train it.
+
+`Trainer` knows no clock and no page; a `LiveRun` decides when it steps. Streamlit answers a click with
+a new thread while the old one may still be training, so everything here passes one lock, and a tick
+that is training gives way to a click after its current step.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rnn import Config, Divergence, Trainer
+from rnn.levels import Levels, levels
+from rnn.snapshot import LiveSample, Snapshot, draw_live_sample, spectral_radius, take
+from ui.pace import Meter, Pace, Pacer
+
+GREEDY_LENGTH = 80
+SPARKLINE = 60
+_RADIUS_PAUSE = 80.0
+"""The eigenvalues of Whh are computed anew after this many times the seconds they took."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a run's text came from: the key of a preset, or ``"own"``; and what to call it."""
+
+    key: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where "Run to…" ends: after an iteration, or at a smooth loss in nats per character."""
+
+    iteration: int | None = None
+    loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One sentence for the person, and what it is about: ``"diverged"``, ``"target"`` or ``"fault"``."""
+
+    kind: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class LiveView:
+    """A snapshot with what only the live loop knows; ``sparks`` holds recent gauges for sparklines."""
+
+    snapshot: Snapshot
+    playing: bool
+    pace: Pace | None
+    target: Target | None
+    progress: float | None
+    sparks: dict[str, list[float]]
+
+
+class LiveRun:
+    """A run that can be watched and steered from several threads.
+
+    Raises `rnn.TextError` or `rnn.settings.SettingError` when text and settings do not fit.
+    """
+
+    def __init__(self, text: str, config: Config, source: Source) -> None:
+        """Prepare the run, paused at iteration 0."""
+        self._lock = threading.Lock()
+        self._count = threading.Lock()
+        self._callers = 0
+        self._serial = 0
+        self._begin(Trainer(text, config), source)
+
+    def _begin(self, trainer: Trainer, source: Source) -> None:
+        self._trainer = trainer
+        self._initial_params = trainer.initial_params
+        self.source = source
+        self.playing = False
+        self.target: Target | None = None
+        self.notice: Notice | None = None
+        self._target_start = 0.0
+        self._sample: LiveSample | None = None
+        self._sample_key: tuple[object, ...] = ()
+        self._radius: float | None = None
+        self._radius_due = 0.0
+        self._levels: Levels | None = None
+        self._serial += 1
+        self.pacer = Pacer()
+        self._meter = Meter()
+        self._sparks: dict[str, deque[float]] = {}
+
+    @contextmanager
+    def _steering(self) -> Iterator[Trainer]:
+        """The trainer, for a command: a tick in progress ends after its current step."""
+        with self._count:
+            self._callers += 1
+        try:
+            with self._lock:
+                yield self._trainer
+        finally:
+            with self._count:
+                self._callers -= 1
+
+    # What the page asks
+
+    @property
+    def serial(self) -> int:
+        """A number that changes when the run begins anew, with other weights or another text."""
+        return self._serial
+
+    @property
+    def config(self) -> Config:
+        """The settings in force."""
+        return self._trainer.config
+
+    @property
+    def text(self) -> str:
+        """The whole text, the held-out part included."""
+        return self._trainer.text
+
+    @property
+    def chars(self) -> tuple[str, ...]:
+        """The vocabulary."""
+        return self._trainer.vocabulary.chars
+
+    @property
+    def iteration(self) -> int:
+        """How many steps have been taken."""
+        return self._trainer.iteration
+
+    @property
+    def trainer(self) -> Trainer:
+        """The trainer itself, for tests and measurements while nothing trains."""
+        return self._trainer
+
+    def levels(self) -> Levels:
+        """The reference levels of the text; computed once."""
+        with self._steering() as trainer:
+            if self._levels is None:
+                ids = trainer.vocabulary.encode(trainer.text)
+                self._levels = levels(ids, len(trainer.vocabulary))
+            return self._levels
+
+    # What the buttons do
+
+    def play(self) -> None:
+        """Train at every tick from now on."""
+        with self._steering() as trainer:
+            if self.target is not None and self._reached(trainer):
+                self.target = None
+            self.notice = None
+            self.playing = True
+
+    def pause(self) -> None:
+        """Stop training after the current step."""
+        with self._steering():
+            self._rest()
+
+    def _rest(self) -> None:
+        self.playing = False
+        self.pacer.rest()
+        self._meter.rest()
+
+    def step(self) -> None:
+        """Pause, and take exactly one iteration."""
+        with self._steering() as trainer:
+            self._rest()
+            self.notice = None
+            try:
+                trainer.step()
+            except Divergence as divergence:
+                self._diverged(divergence)
+
+    def run_to(self, target: Target) -> None:
+        """Train until the target is reached; says so at once if it is reached already."""
+        with self._steering() as trainer:
+            self.target = target
+            self._target_start = self._measure(trainer)
+            if self._reached(trainer):
+                self._rest()
+                self._arrive()
+            else:
+                self.notice = None
+                self.playing = True
+
+    def reset(self, config: Config | None = None) -> None:
+        """Begin anew, paused, with the same text: from the seed's weights, or another config's."""
+        self.restart(self.text, config or self.config, self.source)
+
+    def restart(self, text: str, config: Config, source: Source) -> None:
+        """Begin anew, paused, with this text; if it raises, the run in progress goes on untouched."""
+        trainer = Trainer(text, config)
+        with self._steering():
+            self._begin(trainer, source)
+
+    def apply(self, **changes: object) -> None:
+        """Change live settings; they act on the next iteration. Raises as `Trainer.apply` does."""
+        with self._steering() as trainer:
+            trainer.apply(**changes)
+
+    def recover(self) -> None:
+        """After a divergence: train on from the last good state with a tenth of the learning rate."""
+        with self._steering() as trainer:
+            lowest = 1e-6
+            trainer.apply(learning_rate=max(lowest, trainer.config.learning_rate / 10))
+            self.notice = None
+            self.playing = True
+
+    # What a tick does
+
+    def tick(self) -> None:
+        """Train for as long as the pace allows, if the run is playing."""
+        with self._lock:
+            if not self.playing:
+                return
+            trainer = self._trainer
+            began = time.perf_counter()
+            before, characters = trainer.iteration, trainer.characters_seen
+            try:
+                trainer.advance(seconds=self.pacer.tick_seconds, should_stop=self._should_stop)
+            except Divergence as divergence:
+                self._diverged(divergence)
+                return
+            ended = time.perf_counter()
+            self._meter.add(
+                ended,
+                ended - began,
+                trainer.iteration - before,
+                trainer.characters_seen - characters,
+            )
+            if self.target is not None and self._reached(trainer):
+                self._rest()
+                self._arrive()
+
+    def view(self) -> LiveView:
+        """What there is to see now."""
+        with self._steering() as trainer:
+            self._renew_sample(trainer)
+            self._renew_radius(trainer)
+            snapshot = take(trainer, self._initial_params, self._sample, self._radius)
+            return LiveView(
+                snapshot=snapshot,
+                playing=self.playing,
+                pace=self._meter.pace(),
+                target=self.target,
+                progress=self._progress(trainer),
+                sparks=self._remember(snapshot),
+            )
+
+    def _should_stop(self) -> bool:
+        return self._callers > 0 or (self.target is not None and self._reached(self._trainer))
+
+    def _reached(self, trainer: Trainer) -> bool:
+        target = self.target
+        assert target is not None
+        if target.iteration is not None:
+            return trainer.iteration >= target.iteration
+        assert target.loss is not None
+        return trainer.smooth_loss / trainer.config.seq_length <= target.loss
+
+    def _measure(self, trainer: Trainer) -> float:
+        assert self.target is not None
+        if self.target.iteration is not None:
+            return float(trainer.iteration)
+        return trainer.smooth_loss / trainer.config.seq_length
+
+    def _progress(self, trainer: Trainer) -> float | None:
+        if self.target is None:
+            return None
+        goal = self.target.iteration if self.target.iteration is not None else self.target.loss
+        assert goal is not None
+        way = goal - self._target_start
+        share = (self._measure(trainer) - self._target_start) / way if way else 1.0
+        return min(1.0, max(0.0, share))
+
+    def _arrive(self) -> None:
+        assert self.target is not None
+        if self.target.iteration is not None:
+            said = f"Iteration {self.target.iteration:,} is reached"
+        else:
+            said = f"The smooth loss has reached {self.target.loss:.4g} nats per character"
+        self.notice = Notice("target", f"{said}, so training has paused.")
+        self.target = None
+
+    def _diverged(self, divergence: Divergence) -> None:
+        self._rest()
+        self.target = None
+        self.notice = Notice(
+            "diverged",
+            f"Training diverged at iteration {divergence.iteration:,}: {divergence.reason}. "
+            f"It is paused at its last good state, iteration {divergence.restored:,}.",
+        )
+
+    def _renew_sample(self, trainer: Trainer) -> None:
+        config = trainer.config
+        # While training, a sample stays until the interval has passed; at rest it is of this moment.
+        moment = trainer.iteration // config.sample_interval if self.playing else trainer.iteration
+        key = (moment, config.sample_length, config.temperature, config.top_k)
+        if self._sample is None or key != self._sample_key:
+            self._sample = draw_live_sample(trainer, GREEDY_LENGTH)
+            self._sample_key = key
+
+    def _renew_radius(self, trainer: Trainer) -> None:
+        now = time.perf_counter()
+        if now < self._radius_due and self.playing:
+            return
+        self._radius = spectral_radius(trainer.params["Whh"])
+        took = time.perf_counter() - now
+        self._radius_due = now + max(0.5, _RADIUS_PAUSE * took)
+
+    def _remember(self, snapshot: Snapshot) -> dict[str, list[float]]:
+        pace = self._meter.pace()
+        gauges = snapshot.gauges
+        values = {
+            "speed": pace.iterations_per_second if pace else None,
+            "gradient": gauges.gradient_norm,
+            "saturated": gauges.saturated_share,
+            "update": gauges.update_ratio,
+            "rate": gauges.effective_rate,
+            "radius": gauges.spectral_radius,
+        }
+        for name, value in values.items():
+            if value is not None:
+                self._sparks.setdefault(name, deque(maxlen=SPARKLINE)).append(value)
+        return {name: list(self._sparks.get(name, ())) for name in values}

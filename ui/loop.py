@@ -1,0 +1,45 @@
+"""The live loop: a fragment that the browser's timer runs again, training and sending one frame each time."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import streamlit as st
+
+from ui import board, state
+from ui.frames import encode
+from ui.live import LiveRun
+from ui.messages import Scene, compose
+from ui.pace import TIMER_SECONDS
+
+# The server's event loop shares the interpreter with training. By default it may wait 5 ms each time
+# it wants its turn, which adds up to a late click and a late frame.
+sys.setswitchinterval(0.0005)
+
+
+def run_live(run: LiveRun, scene: Scene) -> None:
+    """Show ``run`` now, and while it plays, train and show it again at every beat of the timer.
+
+    A beat sends its frame first and trains afterwards: the frame travels and is painted while the
+    next piece of training is under way. Sent last, it would be dropped from Streamlit's queue
+    whenever the next beat begins before the server's event loop has had its turn.
+    """
+    playing = run.playing
+    answering = True
+
+    @st.fragment(run_every=TIMER_SECONDS if playing else None)
+    def beat() -> None:
+        nonlocal answering
+        run.pacer.begin(time.perf_counter())
+        view = run.view()
+        board.feed(encode(compose(view, scene, state.next_sequence())))
+        # A run of the whole page answers a click, so it leaves training to the timer.
+        if not answering:
+            run.tick()
+        answering = False
+        run.pacer.end(time.perf_counter())
+        if run.playing != playing:
+            st.rerun()
+
+    beat()

@@ -1,0 +1,174 @@
+"""The one place that touches ``st.session_state`` and the address.
+
+A visit starts from the address: the run it names if this server still holds it, else a new run with the
+text and settings that it spells out. After that the address follows the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from rnn import Config
+from rnn.presets import DEFAULT_PRESET, PRESET, Preset, PresetError
+from rnn.settings import SETTING, SETTINGS
+from ui.figures.loss import LossView
+from ui.live import LiveRun, Source
+from ui.runs import RUNS
+
+OWN_TEXT = "own"
+_RUN = "run"
+_TEXT = "text"
+_AUTOPLAY = "autoplay"
+_WIDGET = "setting_"
+
+
+def current_run() -> LiveRun:
+    """This visit's run; on the first call it is found or made from the address."""
+    run_id = st.session_state.get(_RUN)
+    run = RUNS.find(run_id) if run_id else None
+    if run is None:
+        run = _arrive()
+    return run
+
+
+def _arrive() -> LiveRun:
+    query = dict(st.query_params)
+    run = RUNS.find(query.get(_RUN, ""))
+    if run is None:
+        run = _run_from_address(query)
+        st.session_state[_RUN] = RUNS.add(run)
+    else:
+        st.session_state[_RUN] = query[_RUN]
+    if query.get(_AUTOPLAY) == "1":
+        run.play()
+    return run
+
+
+def _run_from_address(query: Mapping[str, str]) -> LiveRun:
+    key = query.get(_TEXT, DEFAULT_PRESET)
+    if key == OWN_TEXT:
+        complain("The text of that run is no longer here, so a preset takes its place.")
+    elif key not in PRESET:
+        complain(
+            "The address names a text that is not among the presets, so another takes its place."
+        )
+    preset = PRESET.get(key, PRESET[DEFAULT_PRESET])
+    config = preset_config(preset)
+    spelled = {name: value for name, value in query.items() if name in SETTING}
+    try:
+        return LiveRun(preset.text(), Config.from_strings(spelled, config), preset_source(preset))
+    except ValueError as error:
+        complain(f"{error} The address is followed without its settings.")
+        return LiveRun(preset.text(), config, preset_source(preset))
+
+
+def preset_config(preset: Preset) -> Config:
+    """The settings that a preset starts with."""
+    return Config().replace(**preset.config)
+
+
+def preset_source(preset: Preset) -> Source:
+    """What a run on this preset's text is called."""
+    return Source(preset.key, preset.title)
+
+
+def write_address(run: LiveRun) -> None:
+    """Let the address name the run, its text and every setting that differs from the text's own."""
+    preset = PRESET.get(run.source.key)
+    base = preset_config(preset) if preset else Config()
+    address = {_RUN: st.session_state[_RUN], _TEXT: run.source.key}
+    address |= run.config.to_strings(base)
+    if dict(st.query_params) != address:
+        st.query_params.from_dict(address)
+
+
+# Sentences that wait to be shown once
+
+
+def complain(sentence: str) -> None:
+    """Keep a sentence about something that went wrong, for the page to show."""
+    st.session_state.setdefault("complaints", []).append(sentence)
+
+
+def complaints() -> list[str]:
+    """The sentences kept since the last call."""
+    return list(st.session_state.pop("complaints", []))
+
+
+def guarded(action: Callable[[], object]) -> None:
+    """Do what a person asked for; bad input becomes a sentence, and the run goes on as it was."""
+    try:
+        action()
+    except (ValueError, PresetError) as error:
+        complain(str(error))
+
+
+# Widgets
+
+
+def widget_key(name: str) -> str:
+    """The key of the widget for the setting ``name``."""
+    return _WIDGET + name
+
+
+def prepare_widgets(config: Config) -> None:
+    """Give every setting's widget its value from ``config``, where it has none yet."""
+    for setting in SETTINGS:
+        key = widget_key(setting.name)
+        if key not in st.session_state:
+            st.session_state[key] = getattr(config, setting.name)
+
+
+def follow(config: Config) -> None:
+    """Let every setting's widget show ``config``; only before the widgets are drawn."""
+    for setting in SETTINGS:
+        st.session_state[widget_key(setting.name)] = getattr(config, setting.name)
+
+
+def drafted() -> dict[str, Any]:
+    """The value of every setting's widget."""
+    return {setting.name: st.session_state[widget_key(setting.name)] for setting in SETTINGS}
+
+
+def drafted_config(run: LiveRun) -> Config:
+    """The run's settings with the widgets' values; raises `SettingError` for a bad one."""
+    return run.config.replace(**drafted())
+
+
+def pending(run: LiveRun) -> list[str]:
+    """The structural settings whose widgets wait for a reset, in words."""
+    values = drafted()
+    return [
+        f"{setting.label} {getattr(run.config, setting.name)} → {values[setting.name]}"
+        for setting in SETTINGS
+        if not setting.live and values[setting.name] != getattr(run.config, setting.name)
+    ]
+
+
+def widget_value(key: str, default: Any) -> Any:
+    """What the widget ``key`` holds, or ``default`` before it is drawn."""
+    return st.session_state.get(key, default)
+
+
+def set_widget(key: str, value: object) -> None:
+    """Give the widget ``key`` a value; only before it is drawn."""
+    st.session_state[key] = value
+
+
+def loss_view() -> LossView:
+    """How the person wants to see the loss."""
+    return LossView(
+        unit=widget_value("loss_unit", LossView.unit) or LossView.unit,
+        log_iterations=widget_value("log_iterations", LossView.log_iterations),
+        log_loss=widget_value("log_loss", LossView.log_loss),
+    )
+
+
+def next_sequence() -> int:
+    """The number of the next frame of this visit."""
+    number = int(st.session_state.get("sequence", 0)) + 1
+    st.session_state["sequence"] = number
+    return number
