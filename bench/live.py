@@ -90,7 +90,7 @@ def first_chart(browser: Browser, url: str) -> Row:
         page = context.new_page()
         began = time.perf_counter()
         page.goto(url)
-        page.wait_for_selector(".st-key-loss .js-plotly-plot .plot", state="attached")
+        page.wait_for_selector(".st-key-loss .js-plotly-plot .main-svg", state="attached")
         times.append(time.perf_counter() - began)
         context.close()
     seconds = statistics.median(times)
@@ -154,7 +154,7 @@ def pausing(page: Page, times: int, bar: float, what: str) -> Row:
     return Row(f"{what}, p90 of {times}", f"<= {bar:.2f} s", f"{p90:.2f} s", p90 <= bar)
 
 
-EVENTS = "rnnBoard.latest.panels.loss.arrays['5.x'].length"
+EVENTS = "rnnBoard.latest.panels.loss.arrays['4.x'].$[2]"
 
 
 def learning_rate(page: Page, times: int) -> Row:

@@ -5,8 +5,8 @@ import streamlit as st
 from ui import board, controls, panels, state
 from ui.loop import run_live
 
-run = state.current_run()
 board.mount_runtime()
+run = state.current_run()
 controls.sidebar(run)
 state.write_address(run)
 scene = panels.scene(run, st.context.theme.type)

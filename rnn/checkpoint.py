@@ -83,9 +83,19 @@ def _refusing(name: str) -> Iterator[None]:
         raise CheckpointError(
             f"The checkpoint {name} could not be read: {error.strerror or error}."
         ) from error
-    except (ValueError, TypeError, KeyError, RecursionError, OverflowError, RuntimeError) as error:
-        reason = str(error.args[0] if error.args else error).rstrip(".")
-        raise CheckpointError(f"The checkpoint {name} cannot be used: {reason}.") from error
+    except (ValueError, RuntimeError) as error:  # zipfile raises RuntimeError for encrypted files
+        raise CheckpointError(
+            f"The checkpoint {name} cannot be used: {str(error).rstrip('.')}."
+        ) from error
+
+
+@contextmanager
+def _reading(part: str) -> Iterator[None]:
+    """Say which part it was that could not be understood."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+        raise ValueError(f"its {part} cannot be understood") from error
 
 
 # -- writing -------------------------------------------------------------------------------------
@@ -151,7 +161,8 @@ def _read(archive: zipfile.ZipFile) -> tuple[str, State]:
     text_bytes = _array(archive, "text", _bytes_up_to(LARGEST_TEXT)).tobytes()
     if hashlib.sha256(text_bytes).hexdigest() != description["text_sha256"]:
         raise ValueError("its text is not the one that the network was trained on")
-    text = text_bytes.decode("utf-8", "surrogatepass")
+    with _reading("text"):
+        text = text_bytes.decode("utf-8", "surrogatepass")
     vocab_size = _check_vocabulary(archive, text)
     state = State(
         config=config,
@@ -172,13 +183,18 @@ def _read(archive: zipfile.ZipFile) -> tuple[str, State]:
 
 
 def _description(archive: zipfile.ZipFile) -> dict[str, Any]:
-    description = json.loads(_array(archive, "description", _bytes_up_to(LARGEST_PART)).tobytes())
+    written = _array(archive, "description", _bytes_up_to(LARGEST_PART)).tobytes()
+    with _reading("description"):
+        description = json.loads(written)
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise ValueError("it was not written by this program")
     if description.get("version") != VERSION:
         raise ValueError(
             f"it has version {description.get('version')}, but this program reads {VERSION}"
         )
+    missing = {"config", "text_sha256", "generators", *_NUMBERS} - description.keys()
+    if missing:
+        raise ValueError(f"its description lacks {', '.join(sorted(missing))}")
     return description
 
 
@@ -191,7 +207,7 @@ def _config(values: object) -> Config:
 def _check_vocabulary(archive: zipfile.ZipFile, text: str) -> int:
     stored = _array(archive, "vocabulary", _bytes_up_to(LARGEST_PART)).tobytes()
     chars = Vocabulary.from_text(text).chars
-    if stored.decode("utf-8", "surrogatepass") != "".join(chars):
+    if stored != "".join(chars).encode("utf-8", "surrogatepass"):
         raise ValueError("its vocabulary is not that of its text")
     return len(chars)
 
@@ -233,8 +249,9 @@ def _history(archive: zipfile.ZipFile) -> History:
 def _generators(states: object) -> tuple[dict[str, Any], dict[str, Any]]:
     if not isinstance(states, list) or len(states) != 2:
         raise ValueError("its random streams are incomplete")
-    for state in states:
-        np.random.PCG64().state = state  # raises for anything but a state of this generator
+    with _reading("random streams"):
+        for state in states:
+            np.random.PCG64().state = state  # raises for what is no state of this generator
     return states[0], states[1]
 
 
@@ -262,12 +279,11 @@ def _array(archive: zipfile.ZipFile, name: str, acceptable: _Acceptable) -> Arra
     member = f"{name}.npy"
     if member not in archive.namelist():
         raise ValueError(f"it has no array {name}")
-    with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            raise ValueError(f"its array {name} is written in an unknown way")
+    with archive.open(member) as file, _reading(f"array {name}"):
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError("save writes this version only")
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-        if not acceptable(shape, dtype):
-            raise ValueError(f"its array {name} has the wrong type, shape or size")
-    with archive.open(member) as file:
+    if not acceptable(shape, dtype):
+        raise ValueError(f"its array {name} has the wrong type, shape or size")
+    with archive.open(member) as file, _reading(f"array {name}"):
         return np.asarray(np.lib.format.read_array(file, allow_pickle=False))

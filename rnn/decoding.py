@@ -171,9 +171,11 @@ def _unmarked(data: bytes) -> _Reading:
 
 
 def _wide(data: bytes) -> _Reading | None:
-    """UTF-16: zeros in either the even or the odd places, and nothing odd in what is read."""
+    """UTF-16: enough zeros, all in even or all in odd places, and nothing strange when read."""
     even, odd = data[::2].count(0), data[1::2].count(0)
     if len(data) % 2 or bool(even) == bool(odd):
+        return None
+    if (even + odd) * 2 < len(data) * _zeros_expected(data):
         return None
     encoding = "UTF-16 BE" if even else "UTF-16 LE"
     try:
@@ -183,6 +185,19 @@ def _wide(data: bytes) -> _Reading | None:
     if any(_is_strange(char) for char in set(text)):
         return None
     return text, encoding, f"without a byte order mark, the file reads as {encoding}"
+
+
+def _zeros_expected(data: bytes) -> float:
+    """The share of zero bytes, of every other byte, from which on UTF-16 is considered.
+
+    Spaces and line ends make a tenth in any script with spaces; but what would be a good text but
+    for its zeros needs so many that most of it is ASCII in two bytes each.
+    """
+    try:
+        data.decode("UTF-8")
+    except UnicodeDecodeError:
+        return 0.1
+    return 0.1 if _share(data, _OTHER_CONTROLS) > _CONTROLS_SHARE else 0.8
 
 
 def _is_strange(char: str) -> bool:
@@ -198,7 +213,7 @@ def _damaged(data: bytes) -> _Reading | None:
     if good <= bad:
         return None
     places = f"{bad:,} damaged place" if bad == 1 else f"{bad:,} damaged places"
-    return text, "UTF-8", f"\N{REPLACEMENT CHARACTER} stands for {places}"
+    return text, "UTF-8", f"the sign \N{REPLACEMENT CHARACTER} stands for {places}"
 
 
 def _single_bytes(data: bytes) -> _Reading:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 Int64Array = NDArray[np.int64]
 
-CAPACITY = 1024  # buckets of the curve, the open one included
+CAPACITY = 300  # buckets of the curve, the open one included: about one a pixel of its chart
 HELD_OUT = 512  # held-out losses kept beside the newest; even
 EVENTS = 500
 DIARY = 64

@@ -180,7 +180,7 @@ PRESETS = (
         key="python",
         title="Program: Python's own source",
         watch_for=(
-            "Indented lines come within about 2,500 iterations, self. and def within 5,000, and by "
+            "Indented lines come within about 2,500 iterations, self and def within 5,000, and by "
             "15,000 most indents are multiples of four. By then the held-out loss has stopped "
             "falling while the training loss has not."
         ),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from rnn.network import Array, Network
-from rnn.vocabulary import Vocabulary
 
 NOISE_ROWS = 64  # characters whose noise is drawn in one go
 
@@ -48,29 +48,16 @@ def shape_distribution(probabilities: Array, temperature: float, top_k: int) -> 
     return np.asarray(p / p.sum(-1, keepdims=True))
 
 
-def sample(
-    network: Network,
-    vocabulary: Vocabulary,
-    hidden: Array,
-    inputs: Array,
-    n: int,
-    temperature: float,
-    top_k: int,
-    rng: np.random.Generator,
-) -> Sample:
-    """Feed `inputs` (at least one character) from `hidden` (H,), then draw `n` characters."""
-    states = np.zeros((n, network.hidden_size), network.dtype)
-    ids = draw(network, hidden, inputs, n, temperature, top_k, rng, states)
-    logits = states @ network.params["Why"].T + network.params["by"]
-    text = vocabulary.decode(ids)
-    return Sample(text, ids, softmax(logits), states)
-
-
 def softmax(logits: Array) -> Array:
     """(…, V) probabilities in float64, finite for logits of any finite size."""
     y = np.asarray(logits, np.float64)
     p = np.exp(y - y.max(-1, keepdims=True))
     return np.asarray(p / p.sum(-1, keepdims=True))
+
+
+def sampled_probabilities(network: Network, states: Array) -> Array:
+    """(n, V) the network's probabilities in float64, from the states (n, H) that `draw` noted."""
+    return softmax(states @ network.params["Why"].T + network.params["by"])
 
 
 def draw(
@@ -91,38 +78,42 @@ def draw(
     H, columns, stack_T = network.hidden_size, network.columns, network.stack.T
     h1 = np.ones(H + 1, network.dtype)  # the last entry stays one
     h1[:H] = hidden
-    h, z = h1[:H], h1.dot(stack_T)
+    add, tanh, dot = np.add, np.tanh, h1.dot
+    h, z = h1[:H], dot(stack_T)
     from_h, y, noisy = z[:H], z[H:], np.zeros_like(z[H:])  # Whh h + bh; Why h + by
 
     def read(character: int) -> None:
-        np.add(from_h, columns[character], from_h)
-        np.tanh(from_h, h)
-        h1.dot(stack_T, z)
+        add(from_h, columns[character], from_h)
+        tanh(from_h, h)
+        dot(stack_T, z)
 
-    for character in inputs:
+    for character in inputs.tolist():
         read(character)
     ids = np.zeros(n, np.intp)
-    for i, noise in enumerate(_noise(rng, n, network.vocab_size, temperature)):
-        np.add(y, noise, noisy)
-        ids[i] = _likeliest(y, noisy, top_k) if top_k else noisy.argmax()
+    for i, noise in enumerate(_noise(rng, (n, len(y)), temperature, y.dtype)):
+        add(y, noise, noisy)
+        character = _likeliest(y, noisy, top_k) if top_k else int(noisy.argmax())
         if states is not None:
             states[i] = h
-        read(ids[i])
+        ids[i] = character
+        read(character)
     return ids
 
 
 def _noise(
-    rng: np.random.Generator, n: int, vocab_size: int, temperature: float
+    rng: np.random.Generator, shape: tuple[int, int], temperature: float, dtype: np.dtype[Any]
 ) -> Iterator[Array]:
-    """`n` rows (V,) of standard Gumbel noise, times the temperature.
+    """n rows (V,), of shape (n, V) together, of standard Gumbel noise, times the temperature.
 
-    What is taken from `rng` depends on `n` and V alone, so that two samples from one seed differ by
+    What is taken from `rng` depends on the shape alone, so that two samples from one seed differ by
     the weights and the settings alone.
     """
+    n, vocab_size = shape
     for start in range(0, n, NOISE_ROWS):
         noise = rng.standard_exponential((min(NOISE_ROWS, n - start), vocab_size))
         np.log(noise, noise)
-        yield from -temperature * noise if temperature else np.zeros_like(noise)
+        noise = -temperature * noise if temperature else np.zeros_like(noise)
+        yield from noise.astype(dtype)
 
 
 def _likeliest(y: Array, noisy: Array, top_k: int) -> int:

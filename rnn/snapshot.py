@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from rnn.history import Curve, DiaryEntry, Event
 from rnn.sampler import Sample
+from rnn.threads import single_thread
 from rnn.trainer import Trainer
 
 Array = NDArray[Any]
@@ -135,7 +136,8 @@ def spectral_radius(matrix: Array) -> float:
 
     Above 1, what the recurrence holds can grow from step to step; far below 1, it fades.
     """
-    return float(np.abs(np.linalg.eigvals(np.asarray(matrix, dtype=np.float64))).max())
+    with single_thread():
+        return float(np.abs(np.linalg.eigvals(np.asarray(matrix, dtype=np.float64))).max())
 
 
 def _window(trainer: Trainer) -> WindowView | None:
@@ -192,7 +194,9 @@ def _gauges(trainer: Trainer, radius: float | None) -> Gauges:
 
 
 def _norm(arrays: Mapping[str, Array]) -> float:
-    return float(np.sqrt(sum(float(np.vdot(array, array)) for array in arrays.values())))
+    # In float64: squares of weights that have run away do not fit float32.
+    flat = np.concatenate([array.ravel() for array in arrays.values()]).astype(np.float64)
+    return float(np.linalg.norm(flat))
 
 
 def _clipped_share(gradients: Mapping[str, Array], clip: float) -> float:

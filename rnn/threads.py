@@ -1,52 +1,54 @@
 """One BLAS thread while a network trains, and whatever was set before given back afterwards.
 
-At the sizes of this project a second BLAS thread makes every product slower: handing over the
-work costs more than the work. The number of threads belongs to the whole process, so it is
-limited only inside `single_thread`, and the last one to leave restores it.
+At the sizes of this project a second BLAS thread makes a step slower: handing the work over costs
+more than the work, and the browser wants the other core. The number of threads belongs to the
+whole process, so it is limited only inside `single_thread`, and the last one to leave restores it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from threading import Lock
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-_lock = Lock()
-_inside = 0
-_before: list[int] = []
+
+class _Limit:
+    """Counts who is inside; the first one in limits the threads, the last one out restores them.
+
+    A class, not a generator function, because it is entered at every single step.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._inside = 0
+        self._before: list[tuple[Any, int]] = []
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._before = [(library, library.num_threads) for library in _blas_libraries()]
+                for library, threads in self._before:
+                    if threads != 1:
+                        library.set_num_threads(1)
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                for library, threads in self._before:
+                    if threads != 1:
+                        library.set_num_threads(threads)
 
 
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """Limit BLAS to one thread inside; may be nested and entered by several threads at once."""
-    _enter()
-    try:
-        yield
-    finally:
-        _leave()
+_limit = _Limit()
 
 
-def _enter() -> None:
-    global _inside, _before
-    with _lock:
-        _inside += 1
-        if _inside == 1:
-            _before = [library.num_threads for library in _blas_libraries()]
-            for library in _blas_libraries():
-                library.set_num_threads(1)
-
-
-def _leave() -> None:
-    global _inside
-    with _lock:
-        _inside -= 1
-        if _inside == 0:
-            for library, threads in zip(_blas_libraries(), _before, strict=True):
-                library.set_num_threads(threads)
+def single_thread() -> _Limit:
+    """Limit BLAS to one thread in a `with`; may be nested and entered by several threads at once."""
+    return _limit
 
 
 @cache

@@ -7,10 +7,10 @@ clock and no screen; who calls it, when, and in what portions makes no differenc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -19,12 +19,12 @@ from rnn import checkpoint
 from rnn.history import DiaryEntry, Event, History
 from rnn.network import Array, Network, Unrolled, parameter_count
 from rnn.optimisers import OPTIMISERS
-from rnn.sampler import Sample, draw, sample
+from rnn.sampler import Sample, draw, sampled_probabilities
 from rnn.settings import Config, SettingError, find
 from rnn.state import State, Window
 from rnn.threads import single_thread
 from rnn.vocabulary import Vocabulary
-from rnn.windows import Reader
+from rnn.windows import Reader, TextError
 
 KEEP_EVERY = 200  # iterations between the states that a divergence goes back to
 HELD_OUT_EVERY = 500  # iterations between two held-out losses
@@ -59,13 +59,6 @@ class Divergence(ArithmeticError):
             f"{restored:,}, and a smaller learning rate may help."
         )
         self.iteration, self.restored, self.reason = iteration, restored, reason
-
-
-@contextmanager
-def _computing() -> Iterator[None]:
-    """One BLAS thread and no floating-point warnings: `step` itself looks out for NaN."""
-    with single_thread(), np.errstate(all="ignore"):
-        yield
 
 
 class Trainer:
@@ -165,13 +158,18 @@ class Trainer:
     def held_out_loss(self) -> float | None:
         """The loss on the held-out text in nats per character; None when there is none.
 
-        At most 2,000 characters are read, in chunks of about 250 side by side, each from a zero
-        hidden state.
+        At most 2,000 characters are read, in chunks of about 250 side by side, each from the present
+        hidden state: a network that has only ever carried its state along can lose its way for
+        hundreds of characters when it starts from zero in the middle of a text.
         """
         if self._held_out is None:
             return None
-        with _computing():
-            return self._held_out.forward() / self._held_out.seq_length
+        with single_thread(), np.errstate(all="ignore"):
+            return self._read_held_out(self._held_out)
+
+    def _read_held_out(self, window: Unrolled) -> float:
+        window.before[...] = self.hidden
+        return window.forward() / window.seq_length
 
     # -- training ------------------------------------------------------------------------------
 
@@ -188,19 +186,22 @@ class Trainer:
         """Take as many whole steps as fit in `seconds`, or `steps` of them; one at least.
 
         `should_stop` is asked after every step. Raises Divergence, having gone back to the last
-        good state; ValueError if neither limit is given or `steps` is below one.
+        good state; ValueError if neither limit is given, `steps` is below one or `seconds` NaN.
         """
-        if (seconds is None and steps is None) or (steps is not None and steps < 1):
+        if seconds is None:
+            seconds = math.inf if steps else math.nan
+        if math.isnan(seconds) or (steps is not None and steps < 1):
             raise ValueError("advance needs seconds, or a number of steps of at least one")
         start, taken = perf_counter(), 0
-        with _computing():
+        # No floating-point warnings: every step looks out for what is not finite itself.
+        with single_thread(), np.errstate(all="ignore"):
             while True:
                 loss = self._step()
                 taken += 1
                 if (should_stop is not None and should_stop()) or taken == steps:
                     break
                 # Would one more, as long as the mean one so far, end too late?
-                if seconds is not None and (perf_counter() - start) * (taken + 1) > seconds * taken:
+                if (perf_counter() - start) * (taken + 1) > seconds * taken:
                     break
         return StepRecord(self.iteration - 1, loss, self.smooth_loss)
 
@@ -236,22 +237,14 @@ class Trainer:
         if history.diary_due(iteration, self.config.sample_interval):
             self._write_diary(iteration)
         if self._held_out is not None and iteration % HELD_OUT_EVERY == 0:
-            history.record_held_out(iteration, self._held_out.forward() / self._held_out.seq_length)
+            history.record_held_out(iteration, self._read_held_out(self._held_out))
         if self.iteration % KEEP_EVERY == 0:
             self._keep(loss)
 
     def _write_diary(self, iteration: int) -> None:
         """Note the text of `periodic_sample`, at less than its cost: without probabilities."""
         config = self.config
-        ids = draw(
-            self.network,
-            self.hidden,
-            self.vocabulary.encode(self.text[self.pointer]),
-            config.sample_length,
-            config.temperature,
-            config.top_k,
-            np.random.default_rng(config.seed),
-        )
+        ids = self._draw(config.sample_length, config, np.random.default_rng(config.seed))
         text, loss = self.vocabulary.decode(ids), self.smooth_loss / config.seq_length
         self.history.add_sample(DiaryEntry(iteration, text, config.temperature, config.top_k, loss))
 
@@ -350,7 +343,7 @@ class Trainer:
         """Let the network write `n` characters; training is not touched.
 
         Without a prime it goes on from where the next window starts; with one it starts from a zero
-        hidden state and reads the prime first. Temperature and top-k are the config's if None.
+        hidden state and reads the prime first, so that nothing but the prime counts. Temperature and top-k are the config's if None.
         Without a seed the numbers come from the trainer's own sampling stream; with one, the same
         seed draws the same numbers every time and the stream does not move.
         Raises UnknownCharacter for a prime that the vocabulary does not cover, SettingError for a
@@ -362,20 +355,25 @@ class Trainer:
             temperature=self.config.temperature if temperature is None else temperature,
             top_k=self.config.top_k if top_k is None else top_k,
         )
+        rng = self._sampling if seed is None else np.random.default_rng(seed)
+        states = np.zeros((n, self.config.hidden_size), self.config.dtype)
+        with single_thread(), np.errstate(all="ignore"):
+            ids = self._draw(n, shape, rng, prime, states)
+            probabilities = sampled_probabilities(self.network, states)
+        return Sample(self.vocabulary.decode(ids), ids, probabilities, states)
+
+    def _draw(
+        self,
+        n: int,
+        shape: Config,
+        rng: np.random.Generator,
+        prime: str = "",
+        states: Array | None = None,
+    ) -> Array:
+        """Characters (n,) drawn with the temperature and top-k of `shape`, see `sample`."""
         hidden = np.zeros_like(self.hidden) if prime else self.hidden
         inputs = self.vocabulary.encode(prime or self.text[self.pointer])
-        rng = self._sampling if seed is None else np.random.default_rng(seed)
-        with _computing():
-            return sample(
-                self.network,
-                self.vocabulary,
-                hidden,
-                inputs,
-                n,
-                shape.temperature,
-                shape.top_k,
-                rng,
-            )
+        return draw(self.network, hidden, inputs, n, shape.temperature, shape.top_k, rng, states)
 
     def periodic_sample(self) -> Sample:
         """The sample of the diary: always the same random numbers, so only the weights differ."""
@@ -449,7 +447,12 @@ class Trainer:
     def load(cls, path: str | PathLike[str]) -> Trainer:
         """Read what `save` wrote: training goes on bit for bit. Raises CheckpointError."""
         text, state = checkpoint.load(path)
-        trainer = cls(text, state.config)
+        try:
+            trainer = cls(text, state.config)
+        except (TextError, SettingError) as error:
+            raise checkpoint.CheckpointError(
+                f"The checkpoint {Path(path).name} cannot be used: {error}"
+            ) from error
         trainer.restore(state)
         return trainer
 

@@ -93,7 +93,7 @@ def test_utf8_cut_short_keeps_its_good_characters() -> None:
     decoded = decode(GREETING.encode()[:-1])
     assert decoded.text == GREETING[:-1] + "\N{REPLACEMENT CHARACTER}"
     assert decoded.encoding == "UTF-8"
-    assert decoded.note == "\N{REPLACEMENT CHARACTER} stands for 1 damaged place."
+    assert decoded.note == "The sign \N{REPLACEMENT CHARACTER} stands for 1 damaged place."
 
 
 @pytest.mark.parametrize(
@@ -135,12 +135,13 @@ def test_any_bytes_give_a_text_or_a_sentence(data: bytes) -> None:
     try:
         decoded = decode(data)
     except DecodingError as error:
-        assert is_one_sentence(str(error))
+        sentence = str(error)
     else:
+        sentence = decoded.note or "Nothing to say."
         assert decoded.text
         assert not {"\0", "\r"} & set(decoded.text)
         assert codecs.lookup(decoded.encoding)
-        assert not decoded.note or is_one_sentence(decoded.note)
+    assert is_one_sentence(sentence)
 
 
 # -- what is refused ---------------------------------------------------------------------------
@@ -160,7 +161,12 @@ def test_any_bytes_give_a_text_or_a_sentence(data: bytes) -> None:
         (b"\xff\xd8\xff\xe0", "JPEG image"),
         (b"GIF89a", "GIF image"),
         (b"a text with a\0zero in it", "NUL bytes"),
+        (b"ab\0c", "NUL bytes"),
+        ("Grüße mit einer Null\0!".encode(), "NUL bytes"),
         (b"a\0\0\0b\0\0\0", "NUL bytes"),
+        (GREETING.encode("Latin-1") + b"\0", "save it again as UTF-8"),
+        (b"\0\x01\0\x02\0\x03", "control bytes"),
+        (b"a\0" * 8 + b"\x01\xd8", "save it again as UTF-8"),
         (codecs.BOM_UTF8 + b"a\0b", "NUL bytes"),
         (codecs.BOM_UTF16_LE + b"\x00\xd8", "marked as UTF-16 LE but is damaged at byte 2"),
         (codecs.BOM_UTF8 + b"ab\xff", "marked as UTF-8 but is damaged at byte 5"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from pathlib import Path
 
@@ -115,7 +116,10 @@ def test_what_the_brackets_leave_to_chance() -> None:
 
 def test_counting_rhyme_counts_to_twenty_and_begins_again() -> None:
     text = PRESET["counting"].text()
-    words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    words += ["eleven", "twelve"]
+    words += [f"{stem}teen" for stem in ("thir", "four", "fif", "six", "seven", "eigh", "nine")]
+    words += ["twenty"]
     heads = [line.rstrip(",;").lower().split(", ") for line in text.split("\n") if line][::2]
     assert [word for head in heads for word in head] == words * 4
     assert describe(text).lines == 4 * 20 + 3
@@ -144,7 +148,7 @@ def test_program_is_this_pythons_own_source() -> None:
     assert 20_000 <= len(text) <= 60_000
     assert "class TextWrapper:" in text
     assert "class Queue:" in text
-    compile(text.replace("from __future__", "from"), "preset", "exec")
+    assert ast.parse(text).body
 
 
 @pytest.mark.parametrize("key", ["alice", "python"])
@@ -197,10 +201,9 @@ def test_python_without_its_source_is_said_in_one_sentence(monkeypatch: pytest.M
 @pytest.mark.parametrize(("key", "unit"), [("cycle", "012"), ("hello", "hello ")])
 def test_loops_are_learnt_within_300_iterations(key: str, unit: str) -> None:
     trainer = trained(key, 300)
-    assert trainer.sample(60, temperature=0).text in unit * 20
+    assert trainer.sample(60, temperature=0).text in unit * 40
     drawn = trainer.sample(1_000, seed=1).text
-    known = {unit * 2 for unit in [unit]}.pop()
-    right = sum(drawn[i : i + 3] in known for i in range(len(drawn) - 2))
+    right = sum(drawn[i : i + 3] in unit * 2 for i in range(len(drawn) - 2))
     assert right / (len(drawn) - 2) > 0.9
 
 

@@ -15,7 +15,9 @@ TEXT = "the cat sat on the mat and the dog ran after the cat. " * 4
 
 
 def trained(**settings: object) -> Trainer:
-    trainer = Trainer(TEXT, Config(hidden_size=8, seq_length=6, dtype="float64").replace(**settings))
+    trainer = Trainer(
+        TEXT, Config(hidden_size=8, seq_length=6, dtype="float64").replace(**settings)
+    )
     trainer.advance(steps=30)
     return trainer
 
@@ -74,7 +76,9 @@ def test_softmax_of_huge_logits() -> None:
     np.testing.assert_array_equal(softmax(np.array([1e4, -1e4, 1e4])), [0.5, 0.0, 0.5])
 
 
-@pytest.mark.parametrize(("temperature", "top_k"), [(1.0, 0), (0.5, 0), (3.0, 0), (1.0, 2), (2.0, 3)])
+@pytest.mark.parametrize(
+    ("temperature", "top_k"), [(1.0, 0), (0.5, 0), (3.0, 0), (1.0, 2), (2.0, 3)]
+)
 def test_characters_are_drawn_from_the_shaped_distribution(temperature: float, top_k: int) -> None:
     p = [0.45, 0.25, 0.2, 0.1]
     n = 20_000
@@ -118,7 +122,9 @@ def test_a_prime_is_read_from_a_zero_hidden_state() -> None:
     trainer.advance(steps=1)  # another place in the text
     other = Trainer(TEXT, trainer.config)
     other.network.weights[...] = trainer.network.weights
-    assert other.sample(5, prime="the c", seed=3).text == trainer.sample(5, prime="the c", seed=3).text
+    assert (
+        other.sample(5, prime="the c", seed=3).text == trainer.sample(5, prime="the c", seed=3).text
+    )
 
 
 def test_greedy_takes_the_likeliest_every_time() -> None:

@@ -149,7 +149,8 @@ def test_learns(optimiser: str, dtype: str) -> None:
     )
     trainer = Trainer("012" * 40, config)
     assert trainer.advance(steps=400).loss < 1.0  # an even guess loses 11 nats
-    assert trainer.sample(6, prime="01", temperature=0.0).text == "201201"
+    following = trainer.text[trainer.pointer + 1 :][:6]
+    assert trainer.sample(6, temperature=0.0).text == following
 
 
 # -- windows of the text -------------------------------------------------------------------------
@@ -261,7 +262,9 @@ def test_advance_asks_after_every_step() -> None:
     assert asked == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("arguments", [{}, {"steps": 0}, {"steps": -3, "seconds": 1.0}])
+@pytest.mark.parametrize(
+    "arguments", [{}, {"steps": 0}, {"steps": -3, "seconds": 1.0}, {"seconds": math.nan}]
+)
 def test_advance_refuses_what_means_nothing(arguments: dict[str, float]) -> None:
     trainer = Trainer(VERSE, SMALL)
     with pytest.raises(ValueError, match="advance needs"):
@@ -295,10 +298,8 @@ def test_the_clip_bounds_every_element_and_zero_is_off() -> None:
     assert np.abs(clipped.network.gradient).max() == 0.01
     free = Trainer(VERSE, SMALL.replace(clip=0.0))
     free.step()
-    assert np.abs(free.network.gradient).max() > 1.0
-    np.testing.assert_array_equal(
-        free.network.gradient.clip(-0.01, 0.01), clipped.network.gradient
-    )
+    assert np.abs(free.network.gradient).max() > 0.1
+    np.testing.assert_array_equal(free.network.gradient.clip(-0.01, 0.01), clipped.network.gradient)
 
 
 def test_the_sequence_length_changes_live() -> None:
@@ -412,8 +413,8 @@ def test_the_last_window_belongs_to_the_last_step() -> None:
 def plain_held_out_loss(trainer: Trainer, text: str) -> float:
     params = {name: column(value) for name, value in trainer.params.items()}
     ids = trainer.vocabulary.encode(text).tolist()
-    zero = np.zeros((trainer.config.hidden_size, 1))
-    return loss_and_gradients(params, ids[:-1], ids[1:], zero)[0] / (len(ids) - 1)
+    present = column(trainer.hidden)
+    return loss_and_gradients(params, ids[:-1], ids[1:], present)[0] / (len(ids) - 1)
 
 
 def test_held_out_loss() -> None:
@@ -604,11 +605,10 @@ def test_a_state_of_another_network_is_refused() -> None:
 
 def test_a_step_allocates_nothing_of_the_models_size() -> None:
     trainer = Trainer(VERSE, Config(hidden_size=256, seq_length=10, held_out=0.1))
-    trainer.advance(steps=410)  # past the first keeping of a state
-    gc.collect()
     tracemalloc.start()
     try:
-        trainer.advance(steps=1)
+        trainer.advance(steps=410)  # past the first state that is kept, and some of the diary
+        gc.collect()
         before, _ = tracemalloc.get_traced_memory()
         tracemalloc.reset_peak()
         trainer.advance(steps=400)

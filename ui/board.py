@@ -18,6 +18,7 @@ import streamlit as st
 from plotly.offline import get_plotlyjs
 
 from ui.figures.base import Caption
+from ui.plotlyjs import served_path
 
 _CLIENT = Path(__file__).parent / "client"
 _RUNTIME_PARTS = (
@@ -36,8 +37,14 @@ def _client(name: str) -> str:
 
 
 @cache
+def _plotly_path() -> str | None:
+    return served_path()
+
+
+@cache
 def _components() -> dict[str, Callable[..., Any]]:
-    runtime = "\n".join([get_plotlyjs(), *map(_client, _RUNTIME_PARTS)])
+    carried = [] if _plotly_path() else [get_plotlyjs()]
+    runtime = "\n".join([*carried, *map(_client, _RUNTIME_PARTS)])
     component = st.components.v2.component
     return {
         "runtime": component(
@@ -48,9 +55,15 @@ def _components() -> dict[str, Callable[..., Any]]:
 
 
 def mount_runtime() -> None:
-    """Delivers Plotly and the client code; every page calls it once, before its panels."""
+    """Delivers the client code; every page calls it once, before its panels.
+
+    When the page returns from having been hidden for long, it asks for a run of the whole script,
+    which ends a long tick; the callback is what makes the component able to ask.
+    """
     with st.container(key="plumbing"):
-        _components()["runtime"](key="runtime", on_returned_change=lambda: None)
+        _components()["runtime"](
+            key="runtime", data={"plotly": _plotly_path()}, on_returned_change=lambda: None
+        )
 
 
 def panel(name: str, kind: str, revision: str, **data: Any) -> None:

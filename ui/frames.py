@@ -27,7 +27,10 @@ _DTYPES = {
     np.dtype(np.int8): "i1",
     np.dtype(np.uint8): "u1",
 }
-_NARROWED = {np.dtype(np.float64): np.float32, np.dtype(np.int64): np.int32}
+_NARROWED: dict[np.dtype[Any], type[np.generic]] = {
+    np.dtype(np.float64): np.float32,
+    np.dtype(np.int64): np.int32,
+}
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ class _Body:
     def _write(self, array: Array) -> list[object]:
         if array.dtype in _NARROWED:
             array = array.astype(_NARROWED[array.dtype])
+        if array.dtype not in _DTYPES:
+            raise TypeError(f"A frame cannot carry an array of {array.dtype}.")
         data = np.ascontiguousarray(array).tobytes()
         rows = array.shape[0] if array.ndim == 2 else 0
         reference: list[object] = [_DTYPES[array.dtype], self.offset, array.size, rows]
@@ -99,6 +104,8 @@ def encode(header: Mapping[str, Any]) -> bytes:
     Raises ``TypeError`` for a value that is neither JSON nor an array.
     """
     body = _Body()
-    head = json.dumps(header, default=body.refer, separators=(",", ":"), allow_nan=False).encode()
+    head = json.dumps(
+        header, default=body.refer, separators=(",", ":"), allow_nan=False, ensure_ascii=False
+    ).encode("utf-8", "backslashreplace")  # a lone surrogate becomes its JSON escape
     padding = -(4 + len(head)) % _ALIGNMENT
     return b"".join([len(head).to_bytes(4, "little"), head, b"\0" * padding, *body.parts])

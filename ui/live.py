@@ -7,20 +7,25 @@ that is training gives way to a click after its current step.
 
 from __future__ import annotations
 
+import logging
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from rnn import Config, Divergence, Trainer
 from rnn.levels import Levels, levels
 from rnn.snapshot import LiveSample, Snapshot, draw_live_sample, spectral_radius, take
 from ui.pace import Meter, Pace, Pacer
 
+_LOGGER = logging.getLogger(__name__)
+
 GREEDY_LENGTH = 80
-SPARKLINE = 60
+SPARKLINE = 48
 _RADIUS_PAUSE = 80.0
 """The eigenvalues of Whh are computed anew after this many times the seconds they took."""
 
@@ -87,6 +92,8 @@ class LiveRun:
         self._sample_key: tuple[object, ...] = ()
         self._radius: float | None = None
         self._radius_due = 0.0
+        self._radius_at = -1
+        self._remembered_at = -1
         self._levels: Levels | None = None
         self._serial += 1
         self.pacer = Pacer()
@@ -169,11 +176,8 @@ class LiveRun:
         """Pause, and take exactly one iteration."""
         with self._steering() as trainer:
             self._rest()
-            self.notice = None
-            try:
-                trainer.step()
-            except Divergence as divergence:
-                self._diverged(divergence)
+            self.notice = self.target = None
+            self._caught(trainer.step)
 
     def run_to(self, target: Target) -> None:
         """Train until the target is reached; says so at once if it is reached already."""
@@ -220,10 +224,10 @@ class LiveRun:
             trainer = self._trainer
             began = time.perf_counter()
             before, characters = trainer.iteration, trainer.characters_seen
-            try:
-                trainer.advance(seconds=self.pacer.tick_seconds, should_stop=self._should_stop)
-            except Divergence as divergence:
-                self._diverged(divergence)
+            trained = self._caught(
+                partial(trainer.advance, self.pacer.tick_seconds, should_stop=self._should_stop)
+            )
+            if not trained:
                 return
             ended = time.perf_counter()
             self._meter.add(
@@ -286,6 +290,25 @@ class LiveRun:
         self.notice = Notice("target", f"{said}, so training has paused.")
         self.target = None
 
+    def _caught(self, training: Callable[[], object]) -> bool:
+        """Whether it went well; what goes wrong becomes a pause and one sentence, the run is kept."""
+        try:
+            training()
+        except Divergence as divergence:
+            self._diverged(divergence)
+        except Exception:
+            _LOGGER.exception("a training step failed")
+            self._rest()
+            self.target = None
+            self.notice = Notice(
+                "fault",
+                "A training step failed for a reason that lies in this program, so training is paused; "
+                "the run is as it was, and the server's log says what happened.",
+            )
+        else:
+            return True
+        return False
+
     def _diverged(self, divergence: Divergence) -> None:
         self._rest()
         self.target = None
@@ -298,7 +321,8 @@ class LiveRun:
     def _renew_sample(self, trainer: Trainer) -> None:
         config = trainer.config
         # While training, a sample stays until the interval has passed; at rest it is of this moment.
-        moment = trainer.iteration // config.sample_interval if self.playing else trainer.iteration
+        every = config.sample_interval if self.playing else 1
+        moment = (every, trainer.iteration // every)
         key = (moment, config.sample_length, config.temperature, config.top_k)
         if self._sample is None or key != self._sample_key:
             self._sample = draw_live_sample(trainer, GREEDY_LENGTH)
@@ -306,13 +330,17 @@ class LiveRun:
 
     def _renew_radius(self, trainer: Trainer) -> None:
         now = time.perf_counter()
-        if now < self._radius_due and self.playing:
+        if trainer.iteration == self._radius_at or (self.playing and now < self._radius_due):
             return
         self._radius = spectral_radius(trainer.params["Whh"])
+        self._radius_at = trainer.iteration
         took = time.perf_counter() - now
         self._radius_due = now + max(0.5, _RADIUS_PAUSE * took)
 
     def _remember(self, snapshot: Snapshot) -> dict[str, list[float]]:
+        """Add this moment's gauges to the sparklines, once for each state that was looked at."""
+        fresh = snapshot.iteration != self._remembered_at
+        self._remembered_at = snapshot.iteration
         pace = self._meter.pace()
         gauges = snapshot.gauges
         values = {
@@ -324,6 +352,6 @@ class LiveRun:
             "radius": gauges.spectral_radius,
         }
         for name, value in values.items():
-            if value is not None:
+            if fresh and value is not None and math.isfinite(value):
                 self._sparks.setdefault(name, deque(maxlen=SPARKLINE)).append(value)
         return {name: list(self._sparks.get(name, ())) for name in values}

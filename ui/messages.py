@@ -15,8 +15,8 @@ from ui.figures.loss import LossView
 from ui.live import LiveView, Target
 
 DIARY_SHOWN = 12
-DIARY_CHARACTERS = 160
-_SPARK_DIGITS = 4
+DIARY_CHARACTERS = 120
+_SPARK_DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _softmax(view: LiveView, scene: Scene) -> dict[str, Any]:
 
 
 def _candidates(view: LiveView, scene: Scene) -> dict[str, Any]:
-    return {"arrays": {}}
+    return {}
 
 
 def _sample(view: LiveView, scene: Scene) -> dict[str, Any]:

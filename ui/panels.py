@@ -42,6 +42,8 @@ def notices(run: LiveRun) -> None:
                 args=(run,),
                 icon=":material/healing:",
             )
+        elif run.notice.kind == "fault":
+            st.error(run.notice.sentence, icon=":material/error:")
         else:
             st.success(run.notice.sentence, icon=":material/flag:")
     for sentence in state.complaints():
@@ -88,8 +90,7 @@ def softmax(scene: PageScene) -> None:
         figure = softmax_figure.skeleton(scene.palette)
         board.chart("softmax", figure, scene.revision, softmax_figure.caption(scene.palette))
     with narrow:
-        figure = softmax_figure.candidates_skeleton(scene.palette)
-        board.chart("candidates", figure, scene.revision, softmax_figure.CANDIDATES_CAPTION)
+        board.panel("candidates", "candidates", scene.revision, height=softmax_figure.HEIGHT)
 
 
 def health(scene: PageScene) -> None:

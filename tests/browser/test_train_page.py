@@ -62,7 +62,7 @@ def test_first_load_shows_a_network_before_any_training(page: Page, server: str)
         assert page.get_by_role("button", name=re.compile(rf"\b{name}\b")).first.is_visible()
     # 200 characters of gibberish, each a span, and the likeliest candidates of the last one
     assert page.locator(".st-key-sample .rnn-text span").count() == 200
-    assert page.locator(".st-key-softmax .js-plotly-plot").count() == 2
+    assert page.locator(".st-key-softmax .rnn-bar-row").count() == 8
     assert page.locator(".st-key-health .rnn-card").count() == 6
 
 
@@ -91,10 +91,10 @@ def test_autoplay_trains_at_once(page: Page, server: str) -> None:
 
 
 def test_a_link_reproduces_the_set_up(page: Page, server: str) -> None:
-    open_page(page, f"{server}/?text=cycle&hidden_size=33&learning_rate=0.05")
+    open_page(page, f"{server}/?text=cycle&hidden_size=33&learning_rate=0.07")
     assert "text=cycle" in page.url
     assert "hidden_size=33" in page.url
-    assert "learning_rate=0.05" in page.url
+    assert "learning_rate=0.07" in page.url
     rows = "document.querySelector('.st-key-hidden .js-plotly-plot').data[0].z.length"
     press(page, "Step")
     wait_for_iteration(page, 1)
@@ -116,7 +116,7 @@ def test_learning_rate_changes_while_training(page: Page, server: str) -> None:
     slider.press("ArrowLeft")
     page.wait_for_url(re.compile("learning_rate="))
     # The change is marked on the loss curve, and training has not stopped for it.
-    marks = "document.querySelector('.st-key-loss .js-plotly-plot').data[5].x.length"
+    marks = "document.querySelector('.st-key-loss .js-plotly-plot').data[4].x.length"
     page.wait_for_function(f"{marks} >= 1")
     wait_for_iteration(page, iteration(page) + 100)
 
@@ -207,9 +207,9 @@ def test_resting_on_a_character_shows_what_was_expected_there(page: Page, server
     page.locator(".st-key-sample .rnn-text span").nth(30).hover()
     mark = "document.querySelectorAll('.st-key-softmax .js-plotly-plot')[0].layout.shapes[0].x0"
     page.wait_for_function(f"{mark} === 29.5")
-    bars = page.evaluate(
-        "document.querySelectorAll('.st-key-softmax .js-plotly-plot')[1].data"
-        ".flatMap(trace => trace.x.filter(p => p !== null))"
+    shares = page.locator(".st-key-softmax .rnn-bar-track i").evaluate_all(
+        "bars => bars.map(bar => parseFloat(bar.style.width))"
     )
-    assert len(bars) == 10
-    assert 0 < sum(bars) <= 1.0001
+    assert len(shares) == 8
+    assert shares == sorted(shares, reverse=True)
+    assert 0 < sum(shares) <= 100.01

@@ -12,7 +12,7 @@ function setPath(figure, path, value) {
 }
 
 // What the browser adds to a chart by itself, because it depends on the character that is looked at.
-const DERIVED = { hidden: deriveHidden, softmax: derivePicked, candidates: deriveCandidates };
+const DERIVED = { hidden: deriveHidden, softmax: derivePicked };
 
 function chartHead(root) {
   const head = element("div", "rnn-head", root);
@@ -23,7 +23,6 @@ function chartHead(root) {
   const high = element("span", "", scale);
   const reading = element("div", "rnn-reading", root);
   return {
-    reading,
     show(next) {
       setText(title, next.title);
       setText(reading, next.reading);
@@ -61,7 +60,7 @@ function chartPanel(data, parentElement, board) {
   const head = chartHead(root);
   const node = element("div", "rnn-chart", root);
   const sight = whenVisible(node, () => board.repaint(data.panel));
-  const ways = { reading: head.reading, board, held: new Set(), first: null };
+  const ways = { board, held: new Set(), first: null };
   const labels = {};
   let figure = null;
   let recallHover = null;
@@ -78,16 +77,20 @@ function chartPanel(data, parentElement, board) {
   }
 
   function react() {
-    // A width that is given spares Plotly from measuring the page at every frame.
-    figure.layout.width = node.clientWidth || 400;
     figure.layout.datarevision = (figure.layout.datarevision ?? 0) + 1;
     Plotly.react(node, figure.data, figure.layout, CHART_CONFIG);
     placeLabels();
     recallHover?.();
   }
 
-  const resize = new ResizeObserver(() => {
-    if (node.clientWidth && figure.layout.width !== node.clientWidth) react();
+  // A width that is given spares Plotly, and us, from measuring the page at every frame.
+  let width = node.clientWidth || 400;
+  const resize = new ResizeObserver(([entry]) => {
+    const now = Math.floor(entry.contentRect.width);
+    if (!now || now === width) return;
+    width = now;
+    figure.layout.width = width;
+    react();
   });
 
   const panel = {
@@ -95,6 +98,7 @@ function chartPanel(data, parentElement, board) {
       const revisions = figure?.layout.datarevision;
       figure = { ...structuredClone(next.figure), labels: {} };
       figure.layout.height = next.height;
+      figure.layout.width = width;
       figure.layout.datarevision = revisions;
       panel.revision = next.revision;
       node.style.height = `${next.height}px`;
@@ -163,24 +167,4 @@ function derivePicked(figure, frame, ways) {
   ways.first = first;
   figure.layout.xaxis.autorange = false;
   figure.layout.xaxis.range = [first - 0.5, first + columns - 0.5];
-}
-
-function deriveCandidates(figure, frame, ways) {
-  const picked = pickedCharacter(frame, ways.board);
-  if (!picked) return;
-  const order = picked.candidates.slice().reverse(); // the likeliest on top
-  const [rest, drawn] = figure.data;
-  for (const [trace, wanted] of [[rest, false], [drawn, true]]) {
-    trace.y = order.map((_, row) => row);
-    trace.x = order.map((candidate) => (candidate.drawn === wanted ? candidate.probability : null));
-    trace.text = trace.x.map((p) => (p === null ? "" : percent(p)));
-    trace.customdata = order.map((candidate) => candidate.name);
-  }
-  figure.labels.y = order.map((candidate) => candidate.mark);
-  setText(ways.reading, `after “${picked.index > CONTEXT ? "…" : ""}${picked.before}”; orange: what it wrote`);
-}
-
-function percent(p) {
-  if (p >= 0.9995) return "100 %";
-  return p < 0.001 ? "<0.1 %" : `${(100 * p).toFixed(1)} %`;
 }

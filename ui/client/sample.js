@@ -127,3 +127,49 @@ function samplePanel(data, parentElement, board) {
   panel.update(data);
   return panel;
 }
+
+// The likeliest characters at the place that is looked at, as bars; the one that was drawn is marked.
+function candidatesPanel(data, parentElement, board) {
+  const root = element("div", "rnn-candidates", parentElement);
+  element("div", "rnn-title", root, "Top candidates");
+  const reading = element("div", "rnn-reading", root);
+  const list = element("div", "rnn-bars", root);
+  const rows = [];
+
+  function addRow() {
+    const row = element("div", "rnn-bar-row", list);
+    const mark = element("span", "rnn-bar-mark", row);
+    const track = element("span", "rnn-bar-track", row);
+    rows.push({ row, mark, bar: element("i", "", track), share: element("span", "rnn-bar-share", row) });
+  }
+
+  const panel = {
+    update(next) {
+      panel.revision = next.revision;
+      list.style.height = `${next.height - 36}px`;
+    },
+    paint(entry, frame) {
+      const picked = pickedCharacter(frame, board);
+      const candidates = picked?.candidates ?? [];
+      setText(reading, picked ? `after “${picked.index > CONTEXT ? "…" : ""}${picked.before}”; orange: what it wrote` : "");
+      while (rows.length < candidates.length) addRow();
+      while (rows.length > candidates.length) rows.pop().row.remove();
+      candidates.forEach((candidate, index) => {
+        const { row, mark, bar, share } = rows[index];
+        row.title = `${candidate.name}: ${percent(candidate.probability)}`;
+        row.classList.toggle("rnn-drawn", candidate.drawn);
+        setText(mark, candidate.mark);
+        bar.style.width = `${100 * candidate.probability}%`;
+        setText(share, percent(candidate.probability));
+      });
+    },
+    destroy: () => root.remove(),
+  };
+  panel.update(data);
+  return panel;
+}
+
+function percent(p) {
+  if (p >= 0.9995) return "100 %";
+  return p < 0.001 ? "<0.1 %" : `${(100 * p).toFixed(1)} %`;
+}

@@ -17,13 +17,18 @@ from ui.frames import Arrays
 from ui.palette import Palette
 
 HEIGHT = 262
+MOST_EVENTS = 60
+"""Only the newest events are marked: more would crowd the curve and every frame."""
 CAPTION = Caption(
     "Loss: how surprised the network is by the next character",
     "Lower is better. Below a dashed line, it does better than that simpler model of the text.",
 )
 
 _UNIT = {unit.key: unit for unit in UNITS}
-_HIGHEST, _LOWEST, _MEAN, _SMOOTH, _HELD_OUT, _EVENTS = range(6)
+_BAND, _MEAN, _SMOOTH, _HELD_OUT, _EVENTS = range(5)
+
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,15 @@ def skeleton(view: LossView, levels: Levels, seq_length: int, palette: Palette) 
     figure = go.Figure(layout=_layout(view, palette))
     figure.update_layout(shapes=_level_lines(view, levels, seq_length, palette))
     hover = "%{y:.4g}<extra>" + unit.label + ", "
-    edge = {"mode": "lines", "line": {"width": 0}, "hovertemplate": hover}
     line = {"mode": "lines", "hovertemplate": hover}
-    figure.add_scatter(**_with_name(edge, "highest raw"))
-    figure.add_scatter(**_with_name(edge, "lowest raw"), fill="tonexty", fillcolor=palette.band)
+    figure.add_scatter(
+        name="lowest to highest raw",
+        mode="lines",
+        line={"width": 0},
+        fill="toself",
+        fillcolor=palette.band,
+        hoverinfo="skip",
+    )
     figure.add_scatter(**_with_name(line, "raw"), line={"width": 1, "color": palette.faint})
     figure.add_scatter(**_with_name(line, "smoothed"), line={"width": 2.4, "color": palette.main})
     figure.add_scatter(
@@ -58,7 +68,7 @@ def skeleton(view: LossView, levels: Levels, seq_length: int, palette: Palette) 
         marker={"size": 4},
     )
     figure.add_scatter(
-        yaxis="y2",
+        name="settings changed",
         mode="markers",
         marker={"symbol": "triangle-down", "size": 9, "color": palette.second},
         hovertemplate="%{text}<extra>iteration %{x:,}</extra>",
@@ -80,7 +90,6 @@ def _layout(view: LossView, palette: Palette) -> go.Layout:
     layout.update(
         hovermode="x",
         uirevision=view.revision,
-        yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
         # The middle of a slow browser's time would go into labels for every trace at once.
         hoverdistance=30,
     )
@@ -134,31 +143,48 @@ def arrays(
     events: Sequence[Event],
     seq_length: int,
 ) -> Arrays:
-    """The chart's data in the view's unit; the band is left out while every iteration stands alone."""
+    """The chart's data in the view's unit; no band while every iteration stands alone.
 
-    def shown(nats: NDArray[Any]) -> NDArray[np.float32]:
-        return np.asarray(convert(nats, view.unit, curve.seq_length), dtype=np.float32)
+    An event is marked on the smoothed curve, where the change took hold.
+    """
+
+    def shown(nats: NDArray[Any], window: int | NDArray[Any] = seq_length) -> Floats:
+        with np.errstate(over="ignore"):  # a perplexity beyond float32 is infinite
+            return np.asarray(convert(nats, view.unit, window), dtype=np.float32)
 
     iterations = _shown_iterations(curve.last, view)
-    merged = bool(np.any(curve.first != curve.last))
-    nothing = np.empty(0, dtype=np.float32)
+    smooth = shown(curve.smooth, curve.seq_length)
     held_iterations, held_losses = held_out
-    data: Arrays = {
-        f"{_HIGHEST}.y": shown(curve.loss_max) if merged else nothing,
-        f"{_LOWEST}.y": shown(curve.loss_min) if merged else nothing,
-        f"{_MEAN}.y": shown(curve.loss_mean),
-        f"{_SMOOTH}.y": shown(curve.smooth),
+    events = events[-MOST_EVENTS:]
+    changes = np.array([event.iteration for event in events], dtype=np.int64)
+    heights = np.interp(changes, curve.last, smooth) if len(curve) else np.zeros(len(changes))
+    return {
+        **_band(
+            iterations,
+            shown(curve.loss_min, curve.seq_length),
+            shown(curve.loss_max, curve.seq_length),
+            curve,
+        ),
+        f"{_MEAN}.x": iterations,
+        f"{_MEAN}.y": shown(curve.loss_mean, curve.seq_length),
+        f"{_SMOOTH}.x": iterations,
+        f"{_SMOOTH}.y": smooth,
+        f"{_HELD_OUT}.x": _shown_iterations(held_iterations, view),
+        f"{_HELD_OUT}.y": shown(held_losses),
+        f"{_EVENTS}.x": _shown_iterations(changes, view),
+        f"{_EVENTS}.y": heights.astype(np.float32),
+        f"{_EVENTS}.text": [event.text for event in events],
     }
-    for trace in (_HIGHEST, _LOWEST, _MEAN, _SMOOTH):
-        data[f"{trace}.x"] = iterations
-    data[f"{_HELD_OUT}.x"] = _shown_iterations(held_iterations, view)
-    data[f"{_HELD_OUT}.y"] = np.asarray(
-        convert(held_losses, view.unit, seq_length), dtype=np.float32
-    )
-    data[f"{_EVENTS}.x"] = [event.iteration for event in events]
-    data[f"{_EVENTS}.y"] = [0.97 for _ in events]
-    data[f"{_EVENTS}.text"] = [event.text for event in events]
-    return data
+
+
+def _band(iterations: NDArray[Any], lowest: Floats, highest: Floats, curve: Curve) -> Arrays:
+    """One closed outline: along the lowest losses, and back along the highest."""
+    merged = bool(np.any(curve.first != curve.last))
+    part = slice(None) if merged else slice(0, 0)
+    return {
+        f"{_BAND}.x": np.concatenate([iterations[part], iterations[part][::-1]]),
+        f"{_BAND}.y": np.concatenate([lowest[part], highest[part][::-1]]),
+    }
 
 
 def _shown_iterations(iterations: NDArray[Any], view: LossView) -> NDArray[np.int32]:

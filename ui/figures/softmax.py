@@ -17,7 +17,7 @@ from ui.palette import Palette
 HEIGHT = 322
 MOST_ROWS = 96
 """A larger vocabulary shows the characters that this sample found likeliest."""
-TOP = 10
+TOP = 8
 
 
 def caption(palette: Palette) -> Caption:
@@ -27,9 +27,6 @@ def caption(palette: Palette) -> Caption:
         "One column a character of the sample, one row a character it could have been.",
         ramp("0", "1", palette.sequential),
     )
-
-
-CANDIDATES_CAPTION = Caption("Top candidates", "")
 
 
 def skeleton(palette: Palette) -> go.Figure:
@@ -67,32 +64,6 @@ def _column_mark(palette: Palette) -> dict[str, Any]:
     }
 
 
-def candidates_skeleton(palette: Palette) -> go.Figure:
-    """The empty bars of the likeliest characters; the browser fills them for the chosen place."""
-    figure = go.Figure(
-        layout=bare(
-            palette,
-            HEIGHT,
-            barmode="overlay",
-            bargap=0.25,
-            xaxis=axis(
-                palette, "probability", range=[0, 1.4], tickvals=[0, 0.5, 1], tickformat=".0%"
-            ),
-            yaxis=axis(palette, "", **LABELLED),
-            margin={"l": 30, "r": 4, "t": 6, "b": 38},
-        )
-    )
-    bar = {
-        "orientation": "h",
-        "textposition": "outside",
-        "cliponaxis": False,
-        "hovertemplate": "%{customdata}: %{text}<extra></extra>",
-    }
-    figure.add_bar(**bar, name="expected", marker={"color": palette.faint})
-    figure.add_bar(**bar, name="written", marker={"color": palette.second})
-    return figure
-
-
 def arrays(live: LiveSample | None, chars: tuple[str, ...]) -> Arrays:
     """The map's values, and its rows' characters as labels; empty before any sample."""
     if live is None:
@@ -121,13 +92,21 @@ def sample_arrays(live: LiveSample | None) -> Arrays:
     if live is None:
         return {"ids": None, "drawn": None, "top_ids": None, "top": None, "greedy": None}
     probabilities = live.sample.probabilities
-    top = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
-    likely = np.take_along_axis(probabilities, top, axis=1)
+    top, likely = _likeliest(probabilities)
     drawn = probabilities[np.arange(len(live.sample.ids)), live.sample.ids]
     return {
         "ids": live.sample.ids.astype(np.uint32),
         "drawn": drawn.astype(np.float32),
-        "top_ids": top.astype(np.uint16),
+        "top_ids": top.astype(np.uint8 if probabilities.shape[1] <= 256 else np.uint16),
         "top": Quantised(np.rint(likely * 65535).astype(np.uint16), 1 / 65535),
         "greedy": live.greedy.astype(np.uint32),
     }
+
+
+def _likeliest(probabilities: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[Any]]:
+    """The ``TOP`` likeliest characters of each row and their probabilities, likeliest first."""
+    size = probabilities.shape[1]
+    few = np.argpartition(-probabilities, min(TOP, size) - 1, axis=1)[:, :TOP]
+    values = np.take_along_axis(probabilities, few, axis=1)
+    order = np.argsort(-values, axis=1, kind="stable")
+    return np.take_along_axis(few, order, axis=1), np.take_along_axis(values, order, axis=1)
