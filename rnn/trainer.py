@@ -343,7 +343,8 @@ class Trainer:
         """Let the network write `n` characters; training is not touched.
 
         Without a prime it goes on from where the next window starts; with one it starts from a zero
-        hidden state and reads the prime first, so that nothing but the prime counts. Temperature and top-k are the config's if None.
+        hidden state and reads the prime first, so that nothing but the prime counts.
+        Temperature and top-k are the config's if None.
         Without a seed the numbers come from the trainer's own sampling stream; with one, the same
         seed draws the same numbers every time and the stream does not move.
         Raises UnknownCharacter for a prime that the vocabulary does not cover, SettingError for a

@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import plotly.graph_objects as go
 import streamlit as st
 from plotly.offline import get_plotlyjs
 
@@ -73,11 +72,9 @@ def panel(name: str, kind: str, revision: str, **data: Any) -> None:
     )
 
 
-def chart(name: str, figure: go.Figure, revision: str, caption: Caption) -> None:
-    """Mounts ``figure`` as the panel ``name``, under its caption."""
-    plain = figure.to_plotly_json()
-    height = plain["layout"].pop("height")
-    panel(name, "chart", revision, figure=plain, height=height, **asdict(caption))
+def chart(name: str, figure: dict[str, Any], revision: str, caption: Caption) -> None:
+    """Mounts a figure, as `ui.figures.base.plain` gives it, as the panel ``name``, under its caption."""
+    panel(name, "chart", revision, figure=figure, **asdict(caption))
 
 
 def feed(frame: bytes) -> None:

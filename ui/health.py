@@ -1,4 +1,7 @@
-"""Six figures on the health of a run: each with its healthy range and one sentence."""
+"""Six figures on the health of a run: each with its healthy range and one sentence.
+
+The ranges hold what runs of this network that learned their text well went through, with room to spare.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,8 @@ FIGURES = (
     Figure(
         "radius",
         "Spectral radius of Whh",
-        "How much the recurrence stretches the hidden state each step; near 1 it can remember.",
+        "How much the recurrence stretches the hidden state each step: below 1 what it holds fades, above 1 "
+        "it grows until tanh bounds it.",
     ),
 )
 
@@ -102,17 +106,17 @@ def _gradient(norm: float | None, clipped: float | None) -> Reading:
 
 
 def _saturated(share: float | None) -> Reading:
-    healthy = "fine: under 50 %"
+    healthy = "fine: under 80 %"
     if share is None:
         return Reading("–", "none", healthy)
-    return Reading(f"{100 * share:.0f} %", _judge(share, (0.0, 0.5), (0.0, 0.8)), healthy)
+    return Reading(f"{100 * share:.0f} %", _judge(share, (0.0, 0.8), (0.0, 0.95)), healthy)
 
 
 def _update(ratio: float | None) -> Reading:
-    healthy = "fine: -4 to -2"
+    healthy = "fine: -5 to -2"
     if ratio is None:
         return Reading("–", "none", healthy)
-    return Reading(f"10^{ratio:.1f}", _judge(ratio, (-4.0, -2.0), (-5.0, -1.0)), healthy)
+    return Reading(f"{ratio:.1f} (log10)", _judge(ratio, (-5.0, -2.0), (-6.0, -1.0)), healthy)
 
 
 def _rate(rate: float) -> Reading:
@@ -122,8 +126,8 @@ def _rate(rate: float) -> Reading:
 
 
 def _radius(radius: float | None) -> Reading:
-    healthy = "fine: 0.7 to 2.5"
+    healthy = "fine: 0.7 to 8"
     if radius is None:
         return Reading("–", "none", healthy)
-    mark = _judge(radius, (0.7, 2.5), (0.0, 5.0))
+    mark = _judge(radius, (0.7, 8.0), (0.0, 15.0))
     return Reading(f"{radius:.2f}", mark, healthy)

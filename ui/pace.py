@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-TIMER_SECONDS = 0.09
+TIMER_SECONDS = 0.13
 """How often the browser asks for a frame. Somewhat shorter than a tick, so that the next request is
 already waiting when a tick ends and training goes on without a gap."""
 
-SHORTEST_TICK = 0.1
+SHORTEST_TICK = 0.135
 LONGEST_TICK = 1.5
 _GAP_WORTH_FILLING = 0.012
 _METER_SECONDS = 4.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-Colours = list[tuple[float, str]]
+Colours = tuple[tuple[float, str], ...]
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ LIGHT = Palette(
     third="#007a5a",
     faint="#9aa4ae",
     band="rgba(0, 114, 178, 0.16)",
-    diverging=[
+    diverging=(
         (0.0, "#b34700"),
         (0.25, "#f0a35e"),
         (0.5, "#ffffff"),
         (0.75, "#6fb3e0"),
         (1.0, "#00558a"),
-    ],
-    sequential=[(0.0, "#ffffff"), (0.15, "#d3e6f4"), (0.5, "#6fb3e0"), (1.0, "#004b7a")],
+    ),
+    sequential=((0.0, "#ffffff"), (0.15, "#d3e6f4"), (0.5, "#6fb3e0"), (1.0, "#004b7a")),
 )
 
 DARK = Palette(
@@ -57,14 +57,14 @@ DARK = Palette(
     third="#3fcfa0",
     faint="#77818c",
     band="rgba(86, 180, 233, 0.20)",
-    diverging=[
+    diverging=(
         (0.0, "#ffb066"),
         (0.25, "#a35a1c"),
         (0.5, "#151a21"),
         (0.75, "#1f6fa8"),
         (1.0, "#7cc8f5"),
-    ],
-    sequential=[(0.0, "#151a21"), (0.15, "#173b57"), (0.5, "#2b83bd"), (1.0, "#b9e3fb")],
+    ),
+    sequential=((0.0, "#151a21"), (0.15, "#173b57"), (0.5, "#2b83bd"), (1.0, "#b9e3fb")),
 )
 
 

@@ -12,6 +12,7 @@ from ui.figures import hidden as hidden_figure
 from ui.figures import loss as loss_figure
 from ui.figures import softmax as softmax_figure
 from ui.figures import weights as weights_figure
+from ui.figures.base import plain
 from ui.live import LiveRun
 from ui.messages import Scene
 from ui.palette import Palette, palette
@@ -62,19 +63,21 @@ def status(scene: PageScene) -> None:
 
 def loss(run: LiveRun, scene: PageScene) -> None:
     """The loss curve."""
-    figure = loss_figure.skeleton(scene.loss, run.levels(), run.config.seq_length, scene.palette)
+    figure = plain(
+        loss_figure.skeleton, scene.loss, run.levels(), run.config.seq_length, scene.palette
+    )
     board.chart("loss", figure, scene.revision, loss_figure.CAPTION)
 
 
 def hidden(scene: PageScene) -> None:
     """The hidden state over the last window."""
-    figure = hidden_figure.skeleton(scene.palette)
+    figure = plain(hidden_figure.skeleton, scene.palette)
     board.chart("hidden", figure, scene.revision, hidden_figure.caption(scene.palette))
 
 
 def weights(scene: PageScene) -> None:
     """The histograms of the weights."""
-    figure = weights_figure.skeleton(scene.palette)
+    figure = plain(weights_figure.skeleton, scene.palette)
     board.chart("weights", figure, scene.revision, weights_figure.CAPTION)
 
 
@@ -87,7 +90,7 @@ def softmax(scene: PageScene) -> None:
     """The map of probabilities, and the top candidates of the chosen character beside it."""
     wide, narrow = st.columns([0.68, 0.32], gap="small")
     with wide:
-        figure = softmax_figure.skeleton(scene.palette)
+        figure = plain(softmax_figure.skeleton, scene.palette)
         board.chart("softmax", figure, scene.revision, softmax_figure.caption(scene.palette))
     with narrow:
         board.panel("candidates", "candidates", scene.revision, height=softmax_figure.HEIGHT)

@@ -1,22 +1,22 @@
 // The board: every panel of the page registers here, the feed hands over frames, and each frame is
-// painted in rounds over all panels. A frame that is overtaken before its round begins is skipped.
+// painted once, as far as the budget goes. A frame that is overtaken before it is painted is skipped.
 
 const BUDGET_MS = 40;
-const SLOW = new Set(["weights", "health", "diary"]);
+const REST_MS = 250;
 
 function createBoard(chartsReady) {
   const mounts = new Map(); // name -> the promise of its newest mount
   let lastTurn = chartsReady;
   const panels = new Map(); // name -> {paint(entry, frame), destroy()}
   let latest = null;
-  let fresh = false; // whether a frame has come since the round began
   let scheduled = false;
-  const waiting = new Set(); // panels that the round has yet to paint
+  let rest = 0; // the timer that finishes a frame when no further one comes
 
   const board = {
-    painted: 0, // rounds painted, for measuring
+    painted: 0, // frames painted, for measuring
     received: 0,
-    spent: {}, // milliseconds spent on each panel, for measuring
+    paints: {}, // how often each panel has been painted, and the milliseconds it took
+    spent: {},
     bytes: 0,
     pick: { index: null, pinned: false }, // the character of the sample that is looked at; null: the last
     get latest() {
@@ -36,18 +36,20 @@ function createBoard(chartsReady) {
       latest = new Frame(bytes);
       board.received += 1;
       board.bytes += latest.size;
-      fresh = true;
-      if (!waiting.size) startRound();
+      schedule();
     },
 
     repaint(name) {
       const panel = panels.get(name);
       const entry = latest?.panel(name);
+      if (!panel || !latest) return;
+      panel.shown = latest.sequence;
       // A panel whose figure has changed waits for the frame that was made for the new figure.
-      if (!panel || !entry || entry.revision !== panel.revision) return;
+      if (entry?.revision !== panel.revision) return;
       const began = performance.now();
       panel.paint(entry, latest);
       board.spent[name] = (board.spent[name] ?? 0) + performance.now() - began;
+      board.paints[name] = (board.paints[name] ?? 0) + 1;
     },
 
     repick(index, pinned) {
@@ -73,7 +75,6 @@ function createBoard(chartsReady) {
     const panel = KINDS[data.kind](data, parentElement, board);
     panel.home = parentElement;
     panel.kind = data.kind;
-    panel.slow = SLOW.has(data.panel);
     panel.cleanup = () => {
       if (panels.get(data.panel) === panel) panels.delete(data.panel);
       panel.destroy?.();
@@ -88,35 +89,59 @@ function createBoard(chartsReady) {
     scheduled = true;
     requestAnimationFrame(() => {
       scheduled = false;
-      paintRound();
+      paintFrame();
     });
   }
 
-  // Paints the panels of the current round until the budget is spent, and the rest in the next animation
-  // frame, so that a click never waits for more than one budget and one chart. A round takes the newest
-  // frame it can get for each panel; a new round begins when all have been painted.
-  function paintRound() {
+  // Words are painted with every frame; charts while the budget lasts, those that have waited longest first.
+  // So a slow browser shows each chart less often, and a click never waits for more than one budget.
+  function paintFrame() {
+    clearTimeout(rest);
     const began = performance.now();
-    for (const name of waiting) {
-      waiting.delete(name);
-      board.repaint(name);
+    const waiting = [...panels].filter(([, panel]) => panel.shown !== latest.sequence);
+    waiting.sort(([, one], [, other]) => (one.shown ?? 0) - (other.shown ?? 0));
+    for (const [name, panel] of waiting) {
+      if (panel.kind !== "chart") board.repaint(name);
+    }
+    for (const [name, panel] of waiting) {
+      if (panel.kind !== "chart") continue;
       if (performance.now() - began > BUDGET_MS) break;
+      board.repaint(name);
     }
-    if (waiting.size) {
-      schedule();
-      return;
-    }
-    board.painted += 1;
-    if (fresh) startRound();
+    if (board.paintedSequence !== latest.sequence) board.painted += 1;
+    board.paintedSequence = latest.sequence;
+    // When no further frame comes, the charts that had to wait are painted all the same.
+    rest = setTimeout(finish, REST_MS);
   }
 
-  function startRound() {
-    fresh = false;
-    for (const [name, panel] of panels) {
-      // What changes slowly is painted in every second round.
-      if (!panel.slow || board.painted % 2) waiting.add(name);
+  function finish() {
+    if ([...panels.values()].some((panel) => panel.shown !== latest.sequence)) schedule();
+  }
+
+  // The next chart's turn comes after the page has had time to paint the last one.
+  function turn() {
+    const mine = lastTurn;
+    lastTurn = mine.then(() => new Promise((resolve) => { setTimeout(resolve, 0); }));
+    return mine;
+  }
+
+  function mountNow({ data, parentElement }) {
+    const current = panels.get(data.panel);
+    if (current && current.home === parentElement && current.kind === data.kind) {
+      current.update(data);
+      board.repaint(data.panel);
+      return current.cleanup;
     }
-    schedule();
+    const panel = KINDS[data.kind](data, parentElement, board);
+    panel.home = parentElement;
+    panel.kind = data.kind;
+    panel.cleanup = () => {
+      if (panels.get(data.panel) === panel) panels.delete(data.panel);
+      panel.destroy?.();
+    };
+    panels.set(data.panel, panel);
+    board.repaint(data.panel);
+    return panel.cleanup;
   }
 
   return board;

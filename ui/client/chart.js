@@ -97,11 +97,10 @@ function chartPanel(data, parentElement, board) {
     update(next) {
       const revisions = figure?.layout.datarevision;
       figure = { ...structuredClone(next.figure), labels: {} };
-      figure.layout.height = next.height;
       figure.layout.width = width;
       figure.layout.datarevision = revisions;
       panel.revision = next.revision;
-      node.style.height = `${next.height}px`;
+      node.style.height = `${figure.layout.height}px`;
       head.show(next);
       react();
     },

@@ -76,7 +76,10 @@ function healthPanel(data, parentElement, board) {
 }
 
 function diaryPanel(data, parentElement, board) {
-  const root = element("div", "rnn-diary", parentElement);
+  const home = element("div", "", parentElement);
+  element("div", "rnn-title", home, "Diary: what it wrote on the way");
+  element("div", "rnn-reading", home, "Newest first, always drawn with the same random numbers, so that only the weights differ.");
+  const root = element("div", "rnn-diary", home);
   const sight = whenVisible(root, () => board.repaint(data.panel));
   const rows = [];
 
@@ -101,7 +104,7 @@ function diaryPanel(data, parentElement, board) {
     },
     destroy() {
       sight.stop();
-      root.remove();
+      home.remove();
     },
   };
 }

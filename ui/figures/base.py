@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import plotly.graph_objects as go
@@ -63,7 +65,7 @@ class Scale:
 
     low: str
     high: str
-    colours: list[str]
+    colours: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,17 @@ class Caption:
 
 def ramp(low: str, high: str, colours: Colours) -> Scale:
     """The scale of a heatmap whose colour scale is ``colours``."""
-    return Scale(low, high, [f"{colour} {place:.0%}" for place, colour in colours])
+    return Scale(low, high, tuple(f"{colour} {place:.0%}" for place, colour in colours))
+
+
+@lru_cache(maxsize=64)
+def plain(skeleton: Callable[..., go.Figure], *arguments: Hashable) -> dict[str, Any]:
+    """``skeleton(*arguments)`` as plain data for the browser.
+
+    Building and checking a figure takes ten milliseconds, and a click would wait for all of them: what was
+    built once is used again.
+    """
+    return dict(skeleton(*arguments).to_plotly_json())
 
 
 def _plain(value: object) -> object:

@@ -14,6 +14,15 @@ HEIGHT = 286
 MOST_COLUMNS = 200
 """A longer window shows its newest characters only: more columns could not be told apart."""
 
+_NOTHING_YET = {
+    "text": "Nothing has been read yet: press Train or Step.",
+    "xref": "paper",
+    "yref": "paper",
+    "x": 0.5,
+    "y": 0.5,
+    "showarrow": False,
+}
+
 
 def caption(palette: Palette) -> Caption:
     """What stands above the heatmap."""
@@ -32,6 +41,7 @@ def skeleton(palette: Palette) -> go.Figure:
             HEIGHT,
             xaxis=axis(palette, "character read", **LABELLED),
             yaxis=axis(palette, "hidden unit", showgrid=False, nticks=6),
+            annotations=[_NOTHING_YET],
             margin={"l": 46, "r": 6, "t": 4, "b": 36},
         )
     )
@@ -48,9 +58,10 @@ def skeleton(palette: Palette) -> go.Figure:
 def arrays(window: WindowView | None, chars: tuple[str, ...]) -> Arrays:
     """The heatmap's values, and the window's characters as labels; empty before any step."""
     if window is None:
-        return {"0.z": [], "labels.x": []}
+        return {"0.z": [], "labels.x": [], "layout.annotations.0.visible": True}
     hidden = window.hidden[-MOST_COLUMNS:]
     return {
         "0.z": quantise_signed(hidden.T, 1.0),
+        "layout.annotations.0.visible": False,
         "labels.x": [char_mark(chars[index]) for index in window.inputs[-MOST_COLUMNS:]],
     }

@@ -130,7 +130,7 @@ def _level_line(name: str, height: float, place: str, palette: Palette) -> dict[
             "text": f"{name} {height:.3g}",
             # Neighbouring levels are named at opposite ends, so that the names do not touch.
             "textposition": place,
-            "yanchor": "bottom",
+            "yanchor": "top",
             "font": {"size": 10, "color": palette.muted},
         },
     }

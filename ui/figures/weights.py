@@ -16,7 +16,7 @@ from ui.palette import Palette
 HEIGHT = 210
 CAPTION = Caption(
     "Weights: how they spread",
-    "Grey is where they started, cut off where it is taller. Learning pulls them apart.",
+    "Grey is where they started. Learning pulls them apart; what is taller than the chart is cut off.",
 )
 NAMES = {
     "Wxh": "Wxh, input",
@@ -24,7 +24,7 @@ NAMES = {
     "Why": "Why, output",
     "biases": "bh and by, biases",
 }
-_SPACING = 2.3
+_SPACING = 2.6
 """Each histogram spans -1…1 of the shared axis; this far apart stand their middles."""
 _HEADROOM = 1.15
 
@@ -41,7 +41,9 @@ def skeleton(palette: Palette) -> go.Figure:
         layout=bare(
             palette,
             HEIGHT,
-            xaxis=axis(palette, "weight", showgrid=False, range=_whole_axis(), autorange=False),
+            xaxis=axis(
+                palette, "weight", showgrid=False, tickangle=0, range=_whole_axis(), autorange=False
+            ),
             yaxis=axis(palette, "% of the weights", nticks=5),
             margin={"l": 52, "r": 10, "t": 20, "b": 38},
             annotations=[_name(palette, *place) for place in enumerate(NAMES.values())],
@@ -90,7 +92,9 @@ def arrays(histograms: Mapping[str, Histogram]) -> Arrays:
         for place, (h, middle) in enumerate(zip(shown, middles, strict=True))
     ]
     x, weights = _joined(places), _joined(middles)
-    tallest = max(float(h.now.max()) for h in shown)
+    matrices = max(float(h.now.max()) for name, h in histograms.items() if name != "biases")
+    # Biases begin as one bar of 100 %, which would press everything else flat.
+    tallest = min(2 * matrices, max(float(h.now.max()) for h in shown))
     return {
         "0.x": x,
         "0.y": _joined([100 * h.initial for h in shown]),
