@@ -3,6 +3,7 @@
 
 const BUDGET_MS = 40;
 const REST_MS = 250;
+const CHART_REST = 1.5; // after painting charts, they rest for so many times what it took, so that clicks get through
 
 function createBoard(chartsReady) {
   const mounts = new Map(); // name -> the promise of its newest mount
@@ -10,6 +11,7 @@ function createBoard(chartsReady) {
   const panels = new Map(); // name -> {paint(entry, frame), destroy()}
   let latest = null;
   let scheduled = false;
+  let chartsAgain = 0; // when charts may be painted again
   let rest = 0; // the timer that finishes a frame when no further one comes
 
   const board = {
@@ -103,10 +105,14 @@ function createBoard(chartsReady) {
     for (const [name, panel] of waiting) {
       if (panel.kind !== "chart") board.repaint(name);
     }
-    for (const [name, panel] of waiting) {
-      if (panel.kind !== "chart") continue;
-      if (performance.now() - began > BUDGET_MS) break;
-      board.repaint(name);
+    if (began >= chartsAgain) {
+      for (const [name, panel] of waiting) {
+        if (panel.kind !== "chart") continue;
+        if (performance.now() - began > BUDGET_MS) break;
+        board.repaint(name);
+      }
+      const now = performance.now();
+      chartsAgain = now + CHART_REST * (now - began);
     }
     if (board.paintedSequence !== latest.sequence) board.painted += 1;
     board.paintedSequence = latest.sequence;
