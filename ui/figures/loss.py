@@ -25,6 +25,7 @@ CAPTION = Caption(
 )
 
 _UNIT = {unit.key: unit for unit in UNITS}
+_HEADROOM = 1.12
 _BAND, _MEAN, _SMOOTH, _HELD_OUT, _EVENTS = range(5)
 
 
@@ -50,6 +51,10 @@ def skeleton(view: LossView, levels: Levels, seq_length: int, palette: Palette) 
     unit = _UNIT[view.unit]
     figure = go.Figure(layout=_layout(view, palette))
     figure.update_layout(shapes=_level_lines(view, levels, seq_length, palette))
+    if levels.uniform is not None:
+        # Room above the highest line for its name, also before there is any curve.
+        highest = float(convert(levels.uniform, view.unit, seq_length))
+        figure.update_yaxes(autorangeoptions_include=[_HEADROOM * highest])
     hover = "%{y:.4g}<extra>" + unit.label + ", "
     line = {"mode": "lines", "hovertemplate": hover}
     figure.add_scatter(
@@ -130,7 +135,7 @@ def _level_line(name: str, height: float, place: str, palette: Palette) -> dict[
             "text": f"{name} {height:.3g}",
             # Neighbouring levels are named at opposite ends, so that the names do not touch.
             "textposition": place,
-            "yanchor": "top",
+            "yanchor": "bottom",
             "font": {"size": 10, "color": palette.muted},
         },
     }
