@@ -97,16 +97,21 @@ def first_chart(browser: Browser, url: str) -> Row:
     return Row("page opened to first chart", "<= 1.5 s", f"{seconds:.2f} s", seconds <= 1.5)
 
 
+CHART_PAINTS = "(p => (p.loss + p.hidden + p.softmax + p.weights) / 4)(rnnBoard.paints)"
+
+
 def steady(page: Page, seconds: float) -> list[Row]:
     """Share, pace, painted frames and bytes over a stretch of undisturbed training."""
     page.wait_for_timeout(4000)
     begin = page.evaluate(
         "[rnnBoard.painted, rnnBoard.received, rnnBoard.bytes, performance.now()]"
     )
+    charts_before = page.evaluate(CHART_PAINTS)
     first = iteration(page)
     page.wait_for_timeout(1000 * seconds)
     end = page.evaluate("[rnnBoard.painted, rnnBoard.received, rnnBoard.bytes, performance.now()]")
     wall = (end[3] - begin[3]) / 1000
+    charts = (page.evaluate(CHART_PAINTS) - charts_before) / wall
     live = (iteration(page) - first) / wall
     speed = page.evaluate("rnnBoard.latest.panels.health.figures[0].range")
     share = int(speed.split("training ")[1].split()[0]) / 100
@@ -125,6 +130,7 @@ def steady(page: Page, seconds: float) -> list[Row]:
             ratio >= 0.6,
         ),
         Row("painted frames a second", ">= 6", f"{painted:.1f}", painted >= 6),
+        Row("each chart painted, times a second", "", f"{charts:.1f}", None),
         Row("bytes a frame", "<= 40 kB", f"{size / 1000:.1f} kB", size <= 40_000),
     ]
 
