@@ -124,32 +124,6 @@ function createBoard(chartsReady) {
     if ([...panels.values()].some((panel) => panel.shown !== latest.sequence)) schedule();
   }
 
-  // The next chart's turn comes after the page has had time to paint the last one.
-  function turn() {
-    const mine = lastTurn;
-    lastTurn = mine.then(() => new Promise((resolve) => { setTimeout(resolve, 0); }));
-    return mine;
-  }
-
-  function mountNow({ data, parentElement }) {
-    const current = panels.get(data.panel);
-    if (current && current.home === parentElement && current.kind === data.kind) {
-      current.update(data);
-      board.repaint(data.panel);
-      return current.cleanup;
-    }
-    const panel = KINDS[data.kind](data, parentElement, board);
-    panel.home = parentElement;
-    panel.kind = data.kind;
-    panel.cleanup = () => {
-      if (panels.get(data.panel) === panel) panels.delete(data.panel);
-      panel.destroy?.();
-    };
-    panels.set(data.panel, panel);
-    board.repaint(data.panel);
-    return panel.cleanup;
-  }
-
   return board;
 }
 
