@@ -16,6 +16,7 @@ function createBoard(chartsReady) {
 
   const board = {
     painted: 0, // frames painted, for measuring
+    paintedSequence: 0, // the newest of them
     received: 0,
     paints: {}, // how often each panel has been painted, and the milliseconds it took
     spent: {},
@@ -96,7 +97,7 @@ function createBoard(chartsReady) {
   }
 
   // Words are painted with every frame; charts while the budget lasts, those that have waited longest first.
-  // So a slow browser shows each chart less often, and a click never waits for more than one budget.
+  // So a slow browser shows each chart less often, and a click waits for one budget and one chart at most.
   function paintFrame() {
     clearTimeout(rest);
     const began = performance.now();

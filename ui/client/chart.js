@@ -71,8 +71,7 @@ function chartPanel(data, parentElement, board) {
       if (!figure.labels[axis]) continue;
       labels[axis] ??= new AxisLabels(node, axis);
       const across = axis === "x" ? yaxis._offset + yaxis._length : xaxis._offset;
-      const first = axis === "x" ? figure.labels.first ?? 0 : 0;
-      labels[axis].place(axis === "x" ? xaxis : yaxis, across, figure.labels[axis], first);
+      labels[axis].place(axis === "x" ? xaxis : yaxis, across, figure.labels[axis]);
     }
   }
 

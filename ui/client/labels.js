@@ -11,16 +11,15 @@ class AxisLabels {
     this.spans = [];
   }
 
-  // Places `texts` at `first`, `first` + 1, … of the axis as Plotly has drawn it.
-  place(fullAxis, across, texts, first) {
+  // Places `texts` at 0, 1, … of the axis as Plotly has drawn it.
+  place(fullAxis, across, texts) {
     const [from, to] = fullAxis.range;
     const pixels = fullAxis._length / Math.abs(to - from);
     const room = LABEL_ROOM[this.axis];
     const staggered = this.axis === "y" && pixels < room;
     const stride = Math.max(1, Math.ceil((staggered ? room / 2 : room) / pixels));
     let used = 0;
-    texts.forEach((text, index) => {
-      const value = first + index;
+    texts.forEach((text, value) => {
       const share = (value - from) / (to - from);
       if (share < 0 || share > 1 || value % stride) return;
       // Along y, pixels count from the top while shares count from the bottom.

@@ -28,7 +28,6 @@ _UNIT = {unit.key: unit for unit in UNITS}
 _HEADROOM = 1.12
 _BAND, _MEAN, _SMOOTH, _HELD_OUT, _EVENTS = range(5)
 
-
 Floats = NDArray[np.float32]
 
 
@@ -92,12 +91,7 @@ def _layout(view: LossView, palette: Palette) -> go.Layout:
     if not view.log_loss:
         loss["rangemode"] = "tozero"
     layout = bare(palette, HEIGHT, xaxis=iterations, yaxis=loss)
-    layout.update(
-        hovermode="x",
-        uirevision=view.revision,
-        # The middle of a slow browser's time would go into labels for every trace at once.
-        hoverdistance=30,
-    )
+    layout.update(hovermode="x", uirevision=view.revision, hoverdistance=30)
     return layout
 
 
