@@ -63,6 +63,9 @@ def test_first_load_shows_a_network_before_any_training(page: Page, server: str)
     # 200 characters of gibberish, each a span, and the likeliest candidates of the last one
     assert page.locator(".st-key-sample .rnn-text span").count() == 200
     assert page.locator(".st-key-softmax .rnn-bar-row").count() == 8
+    page.wait_for_function(
+        "[...document.querySelectorAll('.rnn-bar-mark')].every(mark => mark.textContent.length)"
+    )
     assert page.locator(".st-key-health .rnn-card").count() == 6
 
 

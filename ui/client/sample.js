@@ -105,6 +105,8 @@ function samplePanel(data, parentElement, board) {
     update(next) {
       vocabulary = next.vocabulary;
       panel.revision = next.revision;
+      // They may have been painted before the vocabulary was here.
+      for (const name of ["softmax", "candidates"]) board.repaint(name);
     },
     paint(entry, frame) {
       setText(title, entry.title);
