@@ -27,10 +27,9 @@ from rnn import Trainer
 from rnn.presets import DEFAULT_PRESET, PRESET
 from rnn.settings import Config
 from tests.browser.serving import ARGUMENTS, browser_path, serving
-from ui.figures.loss import LossView
+from tests.feeding import whole_frame
 from ui.frames import encode
 from ui.live import LiveRun, Source
-from ui.messages import Scene, compose
 
 WINDOW = {"width": 1440, "height": 1500}  # all six panels in sight
 STATUS = "document.querySelector('.rnn-status-line')?.textContent ?? ''"
@@ -71,7 +70,7 @@ def iteration(page: Page) -> int:
     """The iteration that the newest frame speaks of."""
     return int(
         page.evaluate(
-            "Number(rnnBoard.latest.panels.status.line.match(/[\\d,]+/)[0].replaceAll(',', ''))"
+            "Number(rnnBoard.newest('status').entry.line.match(/[\\d,]+/)[0].replaceAll(',', ''))"
         )
     )
 
@@ -113,7 +112,7 @@ def steady(page: Page, seconds: float) -> list[Row]:
     wall = (end[3] - begin[3]) / 1000
     charts = (page.evaluate(CHART_PAINTS) - charts_before) / wall
     live = (iteration(page) - first) / wall
-    speed = page.evaluate("rnnBoard.latest.panels.health.figures[0].range")
+    speed = page.evaluate("rnnBoard.newest('health').entry.figures[0].range")
     share = int(speed.split("training ")[1].split()[0]) / 100
     painted = (end[0] - begin[0]) / wall
     size = (end[2] - begin[2]) / max(1, end[1] - begin[1])
@@ -160,7 +159,7 @@ def pausing(page: Page, times: int, bar: float, what: str) -> Row:
     return Row(f"{what}, p90 of {times}", f"<= {bar:.2f} s", f"{p90:.2f} s", p90 <= bar)
 
 
-EVENTS = "rnnBoard.latest.panels.loss.arrays['4.x'].$[2]"
+EVENTS = "rnnBoard.newest('loss').entry.arrays['4.x'].$[2]"
 
 
 def learning_rate(page: Page, times: int) -> Row:
@@ -267,11 +266,11 @@ def hidden_tab(browser: Browser, url: str) -> list[Row]:
     ]
 
 
-def _drawing(run: LiveRun, scene: Scene) -> tuple[float, int]:
+def _drawing(run: LiveRun) -> tuple[float, int]:
     taken, size = [], 0
     for number in range(40):
         began = time.perf_counter()
-        message = encode(compose(run.view(), scene, number))
+        message = encode(whole_frame(run.view(), sequence=number))
         taken.append(time.perf_counter() - began)
         size = len(message)
     return statistics.median(taken), size
@@ -281,7 +280,6 @@ def long_history() -> list[Row]:
     """A frame's cost and size on the server after a million iterations against after a thousand."""
     preset = PRESET[DEFAULT_PRESET]
     config = Config().replace(**preset.config)
-    scene = Scene(LossView(), "bench")
     young = LiveRun(preset.text(), config, Source(preset.key, preset.title))
     old = LiveRun(preset.text(), config, Source(preset.key, preset.title))
     for run, length in ((young, 1_000), (old, 1_000_000)):
@@ -289,7 +287,7 @@ def long_history() -> list[Row]:
         trainer.advance(steps=20)
         for number in range(trainer.iteration, length):
             trainer.history.record(number, 2.0 + 0.1 * (number % 7), 2.0, 1.0, config.seq_length)
-    (fast, small), (slow, large) = _drawing(young, scene), _drawing(old, scene)
+    (fast, small), (slow, large) = _drawing(young), _drawing(old)
     return [
         Row(
             "time to draw a frame, 1,000,000 / 1,000 iterations",

@@ -19,11 +19,12 @@ import pytest
 from plotly.basedatatypes import BaseFigure, BasePlotlyType
 
 from rnn import Config, DiaryEntry, Trainer
+from rnn.analysis import portrait_of
 from rnn.history import CAPACITY
 from rnn.levels import UNITS, Levels
 from rnn.snapshot import draw_live_sample, take
 from rnn.vocabulary import char_mark, char_name
-from ui import messages
+from tests.feeding import REVISION, whole_frame
 from ui.figures import hidden, loss
 from ui.figures.loss import LossView
 from ui.frames import encode
@@ -32,8 +33,6 @@ from ui.live import GREEDY_LENGTH, SPARKLINE, LiveView, Target
 from ui.messages import (
     DIARY_CHARACTERS,
     DIARY_SHOWN,
-    Scene,
-    compose,
     diary_entries,
     status_line,
     target_words,
@@ -41,11 +40,11 @@ from ui.messages import (
 )
 from ui.pace import Pace
 from ui.palette import LIGHT
+from ui.views import train as train_views
 
 MOST_BYTES = 40_000
 MOST_GROWTH = 1.1
 
-SCENE = Scene(LossView(), "7/bits/light")
 PACE = Pace(iterations_per_second=4812.34, characters_per_second=120308.5, training_share=0.83)
 
 
@@ -62,6 +61,7 @@ def view_of(trainer: Trainer, **changes: Any) -> LiveView:
     live = draw_live_sample(trainer, GREEDY_LENGTH)
     view = LiveView(
         snapshot=take(trainer, trainer.initial_params, live, spectral_radius=1.23),
+        portrait=portrait_of(trainer),
         playing=True,
         pace=PACE,
         target=Target(iteration=10_000_000),
@@ -71,8 +71,8 @@ def view_of(trainer: Trainer, **changes: Any) -> LiveView:
     return replace(view, **changes)
 
 
-def frame_bytes(trainer: Trainer, scene: Scene = SCENE) -> int:
-    return len(encode(compose(view_of(trainer), scene, 123_456)))
+def frame_bytes(trainer: Trainer) -> int:
+    return len(encode(whole_frame(view_of(trainer), sequence=123_456)))
 
 
 def small_trainer(steps: int = 0) -> Trainer:
@@ -92,6 +92,7 @@ def fresh_view() -> LiveView:
     trainer = small_trainer()
     return LiveView(
         snapshot=take(trainer, trainer.initial_params, None, None),
+        portrait=portrait_of(trainer),
         playing=False,
         pace=None,
         target=None,
@@ -136,7 +137,7 @@ def test_without_a_pace_the_line_tells_whether_the_run_stands_still(view: LiveVi
 
 
 def test_the_status_panel_tells_the_target_and_how_far_it_is(view: LiveView) -> None:
-    status = compose(view, SCENE, 1)["panels"]["status"]
+    status = whole_frame(view)["panels"]["status"]
     assert status_line(view) in status["line"]
     assert "10,000,000" in status["line"]
     assert "10,000,000" in status["target"]
@@ -145,7 +146,7 @@ def test_the_status_panel_tells_the_target_and_how_far_it_is(view: LiveView) -> 
 
 
 def test_without_a_target_there_is_no_progress() -> None:
-    status = compose(fresh_view(), SCENE, 1)["panels"]["status"]
+    status = whole_frame(fresh_view())["panels"]["status"]
     assert status["progress"] is status["target"] is None
     assert status["playing"] is False
     assert "iteration 0" in status["line"].split(" · ")
@@ -162,56 +163,58 @@ def test_a_target_in_words_holds_its_number() -> None:
 def test_every_panel_that_waits_for_frames_gets_them(view: LiveView) -> None:
     names = set(mounted_panels())
     assert {"status", "loss", "hidden", "weights", "softmax", "sample", "health"} <= names
-    assert set(compose(view, SCENE, 1)["panels"]) == names
+    assert set(whole_frame(view)["panels"]) == names
 
 
 def mounted_panels() -> Iterator[str]:
-    """The names under which `ui/panels.py` mounts its panels and charts."""
-    source = (Path(messages.__file__).parent / "panels.py").read_text(encoding="utf-8")
+    """The names under which the Train page's blocks mount their panels and charts."""
+    yield "status"
+    source = Path(train_views.__file__).read_text(encoding="utf-8")
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("board.panel", "board.chart"):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("page.panel", "page.chart"):
             name = node.args[0]
             assert isinstance(name, ast.Constant)
             yield str(name.value)
 
 
-def test_every_entry_carries_the_revision_of_the_scene(view: LiveView) -> None:
+def test_every_entry_carries_its_revision_and_the_frame_it_was_made_for(view: LiveView) -> None:
     for a_view in (view, fresh_view()):
-        frame = compose(a_view, replace(SCENE, revision="9/nats/dark"), 42)
+        frame = whole_frame(a_view, sequence=42)
         assert frame["sequence"] == 42
-        assert {entry["revision"] for entry in frame["panels"].values()} == {"9/nats/dark"}
+        assert {entry["revision"] for entry in frame["panels"].values()} == {REVISION}
+        assert {entry["version"] for entry in frame["panels"].values()} == {42}
 
 
 @pytest.mark.parametrize("unit", [unit.key for unit in UNITS])
 @pytest.mark.parametrize("log", [False, True])
-def test_a_frame_can_be_sent_at_any_moment_and_in_any_scene(unit: str, log: bool) -> None:
-    scene = Scene(LossView(unit, log, log), "r")
+def test_a_frame_can_be_sent_at_any_moment_and_in_any_unit(unit: str, log: bool) -> None:
+    shown = LossView(unit, log, log)
     for a_view in (fresh_view(), view_of(small_trainer(1)), view_of(small_trainer(600))):
-        message = encode(compose(a_view, scene, 1))
+        message = encode(whole_frame(a_view, shown))
         # The same view gives the same frame: composing leaves nothing behind.
-        assert encode(compose(a_view, scene, 1)) == message
+        assert encode(whole_frame(a_view, shown)) == message
 
 
-def test_the_scene_chooses_the_unit_of_the_loss(view: LiveView) -> None:
+def test_the_person_chooses_the_unit_of_the_loss(view: LiveView) -> None:
     for unit in ("window", "perplexity"):
-        scene = Scene(LossView(unit), "r")
+        shown = LossView(unit)
         s = view.snapshot
-        expected = loss.arrays(scene.loss, s.curve, s.held_out, s.events, s.seq_length)
-        shown = compose(view, scene, 1)["panels"]["loss"]["arrays"]
-        assert encode({"arrays": shown}) == encode({"arrays": expected})
+        expected = loss.arrays(shown, s.curve, s.held_out, s.events, s.seq_length)
+        sent = whole_frame(view, shown)["panels"]["loss"]["arrays"]
+        assert encode({"arrays": sent}) == encode({"arrays": expected})
 
 
 def test_the_sample_s_title_names_its_iteration(view: LiveView) -> None:
     assert view.snapshot.live_sample is not None
     late = replace(view.snapshot.live_sample, iteration=12_345)
-    sample = compose(with_snapshot(view, live_sample=late), SCENE, 1)["panels"]["sample"]
+    sample = whole_frame(with_snapshot(view, live_sample=late))["panels"]["sample"]
     assert "12,345" in sample["title"]
-    assert not re.search(r"\d", compose(fresh_view(), SCENE, 1)["panels"]["sample"]["title"])
+    assert not re.search(r"\d", whole_frame(fresh_view())["panels"]["sample"]["title"])
 
 
 def test_health_brings_six_figures_with_short_sparklines(view: LiveView) -> None:
     sparks = {figure.key: [1 / 3, 20_000 / 3] for figure in FIGURES}
-    figures = compose(replace(view, sparks=sparks), SCENE, 1)["panels"]["health"]["figures"]
+    figures = whole_frame(replace(view, sparks=sparks))["panels"]["health"]["figures"]
     assert len(figures) == len(FIGURES)
     for figure in figures:
         assert figure["spark"] == pytest.approx([1 / 3, 20_000 / 3], rel=0.01)
@@ -337,8 +340,8 @@ def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_figures")
 def test_composing_a_frame_builds_no_figure(view: LiveView) -> None:
-    encode(compose(view, SCENE, 1))
-    encode(compose(fresh_view(), SCENE, 1))
+    encode(whole_frame(view))
+    encode(whole_frame(fresh_view()))
 
 
 @pytest.mark.usefixtures("no_figures")

@@ -8,7 +8,6 @@ panels, drawn together in the browser, where a frame that is overtaken is skippe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from typing import Any
 import streamlit as st
 from plotly.offline import get_plotlyjs
 
-from ui.figures.base import Caption
 from ui.plotlyjs import served_path
 
 _CLIENT = Path(__file__).parent / "client"
@@ -27,6 +25,7 @@ _RUNTIME_PARTS = (
     "sample.js",
     "chart.js",
     "words.js",
+    "ribbon.js",
     "runtime.js",
 )
 
@@ -65,16 +64,21 @@ def mount_runtime() -> None:
         )
 
 
-def panel(name: str, kind: str, revision: str, **data: Any) -> None:
-    """Mounts the panel ``name``; frames reach it while their revision for it is the same."""
-    _components()["panel"](
-        key=f"panel_{name}", data={"panel": name, "kind": kind, "revision": revision, **data}
-    )
+def panel_key(name: str) -> str:
+    """The key under which the panel ``name`` stands in the session."""
+    return f"panel_{name}"
 
 
-def chart(name: str, figure: dict[str, Any], revision: str, caption: Caption) -> None:
-    """Mounts a figure, as `ui.figures.base.plain` gives it, as the panel ``name``, under its caption."""
-    panel(name, "chart", revision, figure=figure, **asdict(caption))
+def panel(
+    name: str, kind: str, revision: str, on_pick: Callable[[], None] | None = None, **data: Any
+) -> None:
+    """Mounts the panel ``name``; frames reach it while their revision for it is the same.
+
+    ``on_pick`` is called when the person has picked something in it, before the page's next run.
+    """
+    told = {"panel": name, "kind": kind, "revision": revision, "picks": on_pick is not None}
+    listeners = {"on_picked_change": on_pick} if on_pick else {}
+    _components()["panel"](key=panel_key(name), data={**told, **data}, **listeners)
 
 
 def feed(frame: bytes) -> None:

@@ -131,6 +131,7 @@ def _widget(run: LiveRun, setting: Setting) -> None:
             key=key,
             help=setting.help,
             on_change=change,
+            persist_state="session",
         )
     elif setting.log and setting.live:
         options = _log_options(setting, getattr(run.config, setting.name))
@@ -141,6 +142,7 @@ def _widget(run: LiveRun, setting: Setting) -> None:
             key=key,
             help=setting.help,
             on_change=change,
+            persist_state="session",
         )
     else:
         _number(setting, key, change)
@@ -157,6 +159,7 @@ def _number(setting: Setting, key: str, change: Callable[[], None] | None) -> No
             key=key,
             help=setting.help,
             on_change=change,
+            persist_state="session",
         )
     else:
         st.number_input(
@@ -168,6 +171,7 @@ def _number(setting: Setting, key: str, change: Callable[[], None] | None) -> No
             key=key,
             help=setting.help,
             on_change=change,
+            persist_state="session",
         )
 
 

@@ -18,14 +18,18 @@ from dataclasses import dataclass
 from functools import partial
 
 from rnn import Config, Divergence, Trainer
+from rnn.analysis import Portrait, portrait_of
 from rnn.levels import Levels, levels
 from rnn.snapshot import LiveSample, Snapshot, draw_live_sample, spectral_radius, take
+from ui.jobs import Jobs
 from ui.pace import Meter, Pace, Pacer
 
 _LOGGER = logging.getLogger(__name__)
 
 GREEDY_LENGTH = 80
 SPARKLINE = 48
+PORTRAIT_SECONDS = 1.0
+"""While it trains, a run sits for a new portrait this often; what pages work out follows at that pace."""
 _RADIUS_PAUSE = 80.0
 """The eigenvalues of Whh are computed anew after this many times the seconds they took."""
 
@@ -56,9 +60,13 @@ class Notice:
 
 @dataclass(frozen=True)
 class LiveView:
-    """A snapshot with what only the live loop knows; ``sparks`` holds recent gauges for sparklines."""
+    """A snapshot with what only the live loop knows; ``sparks`` holds recent gauges for sparklines.
+
+    While the run trains, ``portrait`` may be up to `PORTRAIT_SECONDS` older than the snapshot.
+    """
 
     snapshot: Snapshot
+    portrait: Portrait
     playing: bool
     pace: Pace | None
     target: Target | None
@@ -78,6 +86,7 @@ class LiveRun:
         self._count = threading.Lock()
         self._callers = 0
         self._serial = 0
+        self.jobs = Jobs(lambda: self.playing)
         self._begin(Trainer(text, config), source)
 
     def _begin(self, trainer: Trainer, source: Source) -> None:
@@ -95,7 +104,10 @@ class LiveRun:
         self._radius_at = -1
         self._remembered_at = -1
         self._levels: Levels | None = None
+        self._portrait: Portrait | None = None
+        self._portrait_due = 0.0
         self._serial += 1
+        self.jobs.forget()
         self.pacer = Pacer()
         self._meter = Meter()
         self._sparks: dict[str, deque[float]] = {}
@@ -151,6 +163,11 @@ class LiveRun:
                 ids = trainer.vocabulary.encode(trainer.text)
                 self._levels = levels(ids, len(trainer.vocabulary))
             return self._levels
+
+    def portrait(self) -> Portrait:
+        """The network as it stands now, for an analysis."""
+        with self._steering() as trainer:
+            return portrait_of(trainer)
 
     # What the buttons do
 
@@ -248,6 +265,7 @@ class LiveRun:
             snapshot = take(trainer, self._initial_params, self._sample, self._radius)
             return LiveView(
                 snapshot=snapshot,
+                portrait=self._renewed_portrait(trainer),
                 playing=self.playing,
                 pace=self._meter.pace(),
                 target=self.target,
@@ -327,6 +345,18 @@ class LiveRun:
         if self._sample is None or key != self._sample_key:
             self._sample = draw_live_sample(trainer, GREEDY_LENGTH)
             self._sample_key = key
+
+    def _renewed_portrait(self, trainer: Trainer) -> Portrait:
+        now = time.perf_counter()
+        portrait = self._portrait
+        changed = portrait is None or (portrait.iteration, portrait.config) != (
+            trainer.iteration,
+            trainer.config,
+        )
+        if portrait is None or (changed and (not self.playing or now >= self._portrait_due)):
+            portrait = self._portrait = portrait_of(trainer)
+            self._portrait_due = now + PORTRAIT_SECONDS
+        return portrait
 
     def _renew_radius(self, trainer: Trainer) -> None:
         now = time.perf_counter()

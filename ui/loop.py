@@ -8,9 +8,9 @@ import time
 import streamlit as st
 
 from ui import board, state
+from ui.entries import Feeder
 from ui.frames import encode
 from ui.live import LiveRun
-from ui.messages import Scene, compose
 from ui.pace import TIMER_SECONDS
 
 # The server's event loop shares the interpreter with training. By default it may wait 5 ms each time
@@ -18,28 +18,29 @@ from ui.pace import TIMER_SECONDS
 sys.setswitchinterval(0.0005)
 
 
-def run_live(run: LiveRun, scene: Scene) -> None:
+def run_live(run: LiveRun, feeder: Feeder) -> None:
     """Show ``run`` now, and while it plays, train and show it again at every beat of the timer.
 
     A beat sends its frame first and trains afterwards: the frame travels and is painted while the
     next piece of training is under way. Sent last, it would be dropped from Streamlit's queue
     whenever the next beat begins before the server's event loop has had its turn.
     """
-    playing = run.playing
+    playing, working = run.playing, run.jobs.working
+    drawn = (playing, run.serial, run.jobs.ended)
     answering = True
 
-    @st.fragment(run_every=TIMER_SECONDS if playing else None)
+    @st.fragment(run_every=TIMER_SECONDS if playing or working else None)
     def beat() -> None:
         nonlocal answering
         run.pacer.begin(time.perf_counter())
         view = run.view()
-        board.feed(encode(compose(view, scene, state.next_sequence())))
+        board.feed(encode(feeder.frame(view, state.next_sequence())))
         # A run of the whole page answers a click, so it leaves training to the timer.
         if not answering:
             run.tick()
         answering = False
         run.pacer.end(time.perf_counter())
-        if run.playing != playing:
+        if (run.playing, run.serial, run.jobs.ended) != drawn:
             st.rerun()
 
     beat()

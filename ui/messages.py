@@ -1,15 +1,16 @@
-"""What a live frame says to each panel: pure functions from a `LiveView` to header entries."""
+"""What the panels of the Train page show: pure functions from a `LiveView` to entries of a frame."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Hashable
+from dataclasses import asdict
 from typing import Any
 
-from rnn.snapshot import Snapshot
+from rnn.snapshot import LiveSample, Snapshot
 from rnn.vocabulary import char_mark, char_name
 from ui import health
+from ui.entries import Entry, Source
 from ui.figures import hidden, loss, softmax, weights
 from ui.figures.loss import LossView
 from ui.live import LiveView, Target
@@ -17,22 +18,6 @@ from ui.live import LiveView, Target
 DIARY_SHOWN = 12
 DIARY_CHARACTERS = 120
 _SPARK_DIGITS = 3
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What frames depend on beside the run: how the loss is shown, and the page's revision."""
-
-    loss: LossView
-    revision: str
-
-
-def compose(view: LiveView, scene: Scene, sequence: int) -> dict[str, Any]:
-    """The header of a frame for the Train page, with arrays in place; `ui.frames.encode` packs it."""
-    panels = {name: entry(view, scene) for name, entry in _ENTRIES.items()}
-    for panel in panels.values():
-        panel["revision"] = scene.revision
-    return {"sequence": sequence, "panels": panels}
 
 
 def vocabulary(chars: tuple[str, ...]) -> dict[str, list[str]]:
@@ -63,55 +48,82 @@ def target_words(target: Target) -> str:
     return f"running to a smooth loss of {target.loss:.4g} nats per character"
 
 
-def _status(view: LiveView, scene: Scene) -> dict[str, Any]:
+def status(view: LiveView) -> Entry:
+    """The status line, and how far "Run to…" has come."""
     line = status_line(view)
-    if view.target is not None:
-        line = f"{line} · {target_words(view.target)}"
-    return {
-        "line": line,
-        "playing": view.playing,
-        "progress": view.progress,
-        "target": target_words(view.target) if view.target else None,
-    }
+    target = target_words(view.target) if view.target else None
+    if target:
+        line = f"{line} · {target}"
+    content = {"line": line, "playing": view.playing, "progress": view.progress, "target": target}
+    return Entry(tuple(content.values()), lambda: content)
 
 
-def _loss(view: LiveView, scene: Scene) -> dict[str, Any]:
+def loss_curve(shown: LossView) -> Source:
+    """The loss as the person wants to see it."""
+
+    def source(view: LiveView) -> Entry:
+        s = view.snapshot
+        return Entry(
+            (s.iteration, s.events, s.seq_length),
+            lambda: {"arrays": loss.arrays(shown, s.curve, s.held_out, s.events, s.seq_length)},
+        )
+
+    return source
+
+
+def hidden_state(view: LiveView) -> Entry:
+    """The hidden state over the last window."""
     s = view.snapshot
-    return {"arrays": loss.arrays(scene.loss, s.curve, s.held_out, s.events, s.seq_length)}
+    return Entry(s.iteration, lambda: {"arrays": hidden.arrays(s.window, s.chars)})
 
 
-def _hidden(view: LiveView, scene: Scene) -> dict[str, Any]:
-    return {"arrays": hidden.arrays(view.snapshot.window, view.snapshot.chars)}
+def weight_histograms(view: LiveView) -> Entry:
+    """The histograms of the weights."""
+    s = view.snapshot
+    return Entry(s.iteration, lambda: {"arrays": weights.arrays(s.histograms)})
 
 
-def _weights(view: LiveView, scene: Scene) -> dict[str, Any]:
-    return {"arrays": weights.arrays(view.snapshot.histograms)}
+def softmax_map(view: LiveView) -> Entry:
+    """The probabilities behind the live sample."""
+    s = view.snapshot
+    return Entry(
+        _sample_version(s.live_sample), lambda: {"arrays": softmax.arrays(s.live_sample, s.chars)}
+    )
 
 
-def _softmax(view: LiveView, scene: Scene) -> dict[str, Any]:
-    return {"arrays": softmax.arrays(view.snapshot.live_sample, view.snapshot.chars)}
+def candidates(view: LiveView) -> Entry:
+    """The candidates of the chosen character: the browser takes them from the sample's entry."""
+    return Entry(_sample_version(view.snapshot.live_sample), dict)
 
 
-def _candidates(view: LiveView, scene: Scene) -> dict[str, Any]:
-    return {}
-
-
-def _sample(view: LiveView, scene: Scene) -> dict[str, Any]:
+def live_sample(view: LiveView) -> Entry:
+    """The live sample with the greedy continuation."""
     live = view.snapshot.live_sample
     title = f"Live sample after iteration {live.iteration:,}" if live else "Live sample"
-    return {"title": title, **softmax.sample_arrays(live)}
+    return Entry(_sample_version(live), lambda: {"title": title, **softmax.sample_arrays(live)})
 
 
-def _health(view: LiveView, scene: Scene) -> dict[str, Any]:
-    figures = []
-    for figure, reading in zip(health.FIGURES, health.readings(view), strict=True):
-        spark = [float(f"{value:.{_SPARK_DIGITS}g}") for value in view.sparks[figure.key]]
-        figures.append({**asdict(reading), "spark": spark})
-    return {"figures": figures}
+def _sample_version(live: LiveSample | None) -> Hashable:
+    return live and (live.iteration, live.sample.text, live.greedy.tobytes())
 
 
-def _diary(view: LiveView, scene: Scene) -> dict[str, Any]:
-    return {"entries": diary_entries(view.snapshot)}
+def health_figures(view: LiveView) -> Entry:
+    """Six figures on the health of training, with their sparklines."""
+
+    def content() -> dict[str, Any]:
+        figures = []
+        for figure, reading in zip(health.FIGURES, health.readings(view), strict=True):
+            spark = [float(f"{value:.{_SPARK_DIGITS}g}") for value in view.sparks[figure.key]]
+            figures.append({**asdict(reading), "spark": spark})
+        return {"figures": figures}
+
+    return Entry((view.snapshot.iteration, view.playing, view.pace), content)
+
+
+def diary(view: LiveView) -> Entry:
+    """Samples of earlier iterations."""
+    s = view.snapshot
+    return Entry(s.diary, lambda: {"entries": diary_entries(s)})
 
 
 def diary_entries(snapshot: Snapshot) -> list[list[str]]:
@@ -128,16 +140,3 @@ def diary_entries(snapshot: Snapshot) -> list[list[str]]:
         ]
         for entry in reversed(entries)
     ]
-
-
-_ENTRIES: dict[str, Callable[[LiveView, Scene], dict[str, Any]]] = {
-    "status": _status,
-    "loss": _loss,
-    "hidden": _hidden,
-    "weights": _weights,
-    "softmax": _softmax,
-    "candidates": _candidates,
-    "sample": _sample,
-    "health": _health,
-    "diary": _diary,
-}

@@ -158,6 +158,12 @@ def set_widget(key: str, value: object) -> None:
     st.session_state[key] = value
 
 
+def hand_picked(key: str, on_pick: Callable[[Any], None]) -> None:
+    """Hand what was picked in the panel ``key`` to ``on_pick``; bad input becomes a sentence."""
+    value = st.session_state[key].picked
+    guarded(lambda: on_pick(value))
+
+
 def loss_view() -> LossView:
     """How the person wants to see the loss."""
     return LossView(

@@ -9,6 +9,7 @@ function createBoard(chartsReady) {
   const mounts = new Map(); // name -> the promise of its newest mount
   let lastTurn = chartsReady;
   const panels = new Map(); // name -> {paint(entry, frame), destroy()}
+  const newest = new Map(); // name -> {entry, frame}: a frame brings only what has changed
   let latest = null;
   let scheduled = false;
   let chartsAgain = 0; // when charts may be painted again
@@ -39,18 +40,29 @@ function createBoard(chartsReady) {
       latest = new Frame(bytes);
       board.received += 1;
       board.bytes += latest.size;
+      for (const [name, entry] of Object.entries(latest.panels)) {
+        // What changes seldom is sent more than once, lest a frame be lost on the way.
+        if (newest.get(name)?.entry.version !== entry.version) newest.set(name, { entry, frame: latest });
+      }
       schedule();
+    },
+
+    // What panel `name` shows next or already shows, and the frame that its arrays are in.
+    newest(name) {
+      return newest.get(name);
     },
 
     repaint(name) {
       const panel = panels.get(name);
-      const entry = latest?.panel(name);
-      if (!panel || !latest) return;
-      panel.shown = latest.sequence;
+      const next = newest.get(name);
+      if (!panel || !next) return;
+      panel.shown = next;
       // A panel whose figure has changed waits for the frame that was made for the new figure.
-      if (entry?.revision !== panel.revision) return;
+      if (next.entry.revision !== panel.revision) return;
+      complain(panel, next.entry.broken);
+      if (next.entry.broken) return;
       const began = performance.now();
-      panel.paint(entry, latest);
+      panel.paint(next.entry, next.frame);
       board.spent[name] = (board.spent[name] ?? 0) + performance.now() - began;
       board.paints[name] = (board.paints[name] ?? 0) + 1;
     },
@@ -61,6 +73,13 @@ function createBoard(chartsReady) {
     },
   };
 
+  // A panel that the server could not fill says so in its place.
+  function complain(panel, sentence) {
+    if (!sentence && !panel.complaint) return;
+    panel.complaint ??= element("div", "rnn-complaint", panel.home);
+    setText(panel.complaint, sentence ?? "");
+  }
+
   // The next chart's turn comes after the page has had time to paint the last one.
   function turn() {
     const mine = lastTurn;
@@ -68,18 +87,22 @@ function createBoard(chartsReady) {
     return mine;
   }
 
-  function mountNow({ data, parentElement }) {
+  function mountNow({ data, parentElement, setTriggerValue }) {
     const current = panels.get(data.panel);
     if (current && current.home === parentElement && current.kind === data.kind) {
       current.update(data);
+      current.send = data.picks ? setTriggerValue : null;
       board.repaint(data.panel);
       return current.cleanup;
     }
-    const panel = KINDS[data.kind](data, parentElement, board);
+    const pick = (value) => panel.send?.("picked", value);
+    const panel = KINDS[data.kind](data, parentElement, board, pick);
+    panel.send = data.picks ? setTriggerValue : null;
     panel.home = parentElement;
     panel.kind = data.kind;
     panel.cleanup = () => {
       if (panels.get(data.panel) === panel) panels.delete(data.panel);
+      panel.complaint?.remove();
       panel.destroy?.();
     };
     panels.set(data.panel, panel);
@@ -101,8 +124,9 @@ function createBoard(chartsReady) {
   function paintFrame() {
     clearTimeout(rest);
     const began = performance.now();
-    const waiting = [...panels].filter(([, panel]) => panel.shown !== latest.sequence);
-    waiting.sort(([, one], [, other]) => (one.shown ?? 0) - (other.shown ?? 0));
+    const waiting = [...panels].filter(([name, panel]) => panel.shown !== newest.get(name));
+    const age = (panel) => panel.shown?.frame.sequence ?? 0;
+    waiting.sort(([, one], [, other]) => age(one) - age(other));
     for (const [name, panel] of waiting) {
       if (panel.kind !== "chart") board.repaint(name);
     }
@@ -122,7 +146,7 @@ function createBoard(chartsReady) {
   }
 
   function finish() {
-    if ([...panels.values()].some((panel) => panel.shown !== latest.sequence)) schedule();
+    if ([...panels].some(([name, panel]) => panel.shown !== newest.get(name))) schedule();
   }
 
   return board;

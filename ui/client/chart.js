@@ -55,7 +55,7 @@ function keepHover(node) {
   };
 }
 
-function chartPanel(data, parentElement, board) {
+function chartPanel(data, parentElement, board, pick) {
   const root = element("div", "rnn-figure", parentElement);
   const head = chartHead(root);
   const node = element("div", "rnn-chart", root);
@@ -132,6 +132,7 @@ function chartPanel(data, parentElement, board) {
   });
   node.on("plotly_relayouting", placeLabels);
   if (data.panel === "softmax") node.on("plotly_click", ({ points }) => board.repick(points[0].x, true));
+  node.on("plotly_click", ({ points: [{ x, y, pointNumber, curveNumber }] }) => pick({ x, y, point: pointNumber, curve: curveNumber }));
   resize.observe(node);
   return panel;
 }
@@ -146,7 +147,7 @@ const MOST_COLUMNS = 64;
 
 // The softmax map shows the stretch around the character that is looked at, and marks its column.
 function derivePicked(figure, frame, ways) {
-  const picked = pickedCharacter(frame, ways.board);
+  const picked = pickedCharacter(ways.board);
   if (!picked) return;
   const { index, length } = picked;
   const [trace] = figure.data;

@@ -31,8 +31,4 @@ class Frame {
     const columns = length / rows;
     return Array.from({ length: rows }, (_, row) => array.subarray(row * columns, (row + 1) * columns));
   }
-
-  panel(name) {
-    return this.panels[name];
-  }
 }

@@ -4,6 +4,7 @@
 const KINDS = {
   chart: chartPanel, sample: samplePanel, candidates: candidatesPanel,
   status: statusPanel, health: healthPanel, diary: diaryPanel,
+  ribbon: ribbonPanel, progress: progressPanel,
 };
 
 // Timers of a hidden page are slowed down and the server's ticks grow long. Coming back after a while

@@ -4,8 +4,8 @@
 const SHADES = 8;
 const CONTEXT = 12;
 
-function sampleEntries(frame) {
-  const entry = frame.panel("sample");
+function sampleEntries(board) {
+  const { entry, frame } = board.newest("sample") ?? {};
   if (!entry?.ids) return null;
   entry.decoded ??= {
     ids: frame.value(entry.ids),
@@ -18,8 +18,8 @@ function sampleEntries(frame) {
 
 let vocabulary = { chars: [], marks: [], names: [] };
 
-function pickedCharacter(frame, board) {
-  const sample = sampleEntries(frame);
+function pickedCharacter(board) {
+  const sample = sampleEntries(board);
   if (!sample || sample.ids.length === 0) return null;
   const length = sample.ids.length;
   const index = Math.min(board.pick.index ?? length - 1, length - 1);
@@ -110,7 +110,7 @@ function samplePanel(data, parentElement, board) {
     },
     paint(entry, frame) {
       setText(title, entry.title);
-      const sample = sampleEntries(frame);
+      const sample = sampleEntries(board);
       resize(sample ? sample.ids.length : 0);
       greedyHead.hidden = !entry.greedy;
       if (!sample) return;
@@ -151,7 +151,7 @@ function candidatesPanel(data, parentElement, board) {
       list.style.height = `${next.height - 36}px`;
     },
     paint(entry, frame) {
-      const picked = pickedCharacter(frame, board);
+      const picked = pickedCharacter(board);
       const candidates = picked?.candidates ?? [];
       setText(reading, picked ? `after “${picked.index > CONTEXT ? "…" : ""}${picked.before}”; orange: what it wrote` : "");
       while (rows.length < candidates.length) addRow();

@@ -1,0 +1,6 @@
+"""The Data page."""
+
+from ui import shell
+
+with shell.page():
+    pass

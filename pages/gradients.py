@@ -1,0 +1,6 @@
+"""The Gradients page."""
+
+from ui import shell
+
+with shell.page():
+    pass

@@ -1,0 +1,6 @@
+"""The Memory page."""
+
+from ui import shell
+
+with shell.page():
+    pass

@@ -1,0 +1,6 @@
+"""The Sample page."""
+
+from ui import shell
+
+with shell.page():
+    pass
