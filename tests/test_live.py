@@ -16,7 +16,7 @@ import pytest
 
 from rnn import Config, SettingError, StepRecord, TextError, Trainer
 from rnn.levels import levels
-from ui.live import GREEDY_LENGTH, SPARKLINE, LiveRun, LiveView, Source, Target
+from ui.live import GREEDY_LENGTH, LEADER_SILENT, SPARKLINE, LiveRun, LiveView, Source, Target
 from ui.pace import SHORTEST_TICK
 
 TEXT = "How much wood would a woodchuck chuck if a woodchuck could chuck wood?\n" * 5
@@ -820,3 +820,67 @@ def test_views_of_several_threads_are_whole() -> None:
     for view in views:
         assert view.snapshot.curve.count.sum() == view.snapshot.iteration
         assert view.snapshot.characters_seen == view.snapshot.iteration * SMALL.seq_length
+
+
+# Several tabs on one run
+
+
+def always(visitor: str) -> bool:
+    return True
+
+
+def test_the_first_tab_leads_and_the_others_follow() -> None:
+    run = live()
+    assert run.leads("one", always)
+    assert not run.leads("two", always)
+    assert run.leads("one", always)
+
+
+def test_a_tab_that_has_closed_gives_the_lead_up_at_once() -> None:
+    run = live()
+    assert run.leads("one", always)
+    assert run.leads("two", lambda visitor: visitor != "one")
+    assert not run.leads("one", always)
+
+
+def test_a_tab_that_falls_silent_loses_the_lead(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = live()
+    now = 1000.0
+    monkeypatch.setattr("ui.live.time.monotonic", lambda: now)
+    assert run.leads("one", always)
+    now += 0.9 * LEADER_SILENT
+    assert not run.leads("two", always)
+    now += 0.2 * LEADER_SILENT
+    assert run.leads("two", always)
+
+
+def test_the_lead_can_be_taken() -> None:
+    run = live()
+    assert run.leads("one", always)
+    run.take_lead("two")
+    assert run.leads("two", always)
+    assert not run.leads("one", always)
+
+
+def test_a_view_without_hurry_leaves_the_tick_its_length() -> None:
+    run = live()
+    stops: list[bool] = []
+    run.play()
+    original = run.trainer.advance
+
+    def slow(*args: Any, should_stop: Any, **kwargs: Any) -> Any:
+        began.set()
+        time.sleep(0.1)
+        stops.append(should_stop())
+        return original(steps=1)
+
+    began = threading.Event()
+    run.trainer.advance = slow  # type: ignore[method-assign]
+    for hurry in (False, True):
+        began.clear()
+        tick = threading.Thread(target=run.tick)
+        tick.start()
+        assert began.wait(20)
+        run.view(hurry=hurry)
+        tick.join()
+    assert stops == [False, True]

@@ -52,15 +52,15 @@ def _components() -> dict[str, Callable[..., Any]]:
     }
 
 
-def mount_runtime() -> None:
+def mount_runtime(on_return: Callable[[], None]) -> None:
     """Delivers the client code; every page calls it once, before its panels.
 
     When the page returns from having been hidden for long, it asks for a run of the whole script,
-    which ends a long tick; the callback is what makes the component able to ask.
+    which ends a long tick; ``on_return`` is called before that.
     """
     with st.container(key="plumbing"):
         _components()["runtime"](
-            key="runtime", data={"plotly": _plotly_path()}, on_returned_change=lambda: None
+            key="runtime", data={"plotly": _plotly_path()}, on_returned_change=on_return
         )
 
 

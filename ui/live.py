@@ -28,6 +28,8 @@ _LOGGER = logging.getLogger(__name__)
 
 GREEDY_LENGTH = 80
 SPARKLINE = 48
+LEADER_SILENT = 2.5
+"""Seconds without a beat after which another tab may lead: a closed or hidden tab gives the run up."""
 PORTRAIT_SECONDS = 1.0
 """While it trains, a run sits for a new portrait this often; what pages work out follows at that pace."""
 _RADIUS_PAUSE = 80.0
@@ -86,6 +88,8 @@ class LiveRun:
         self._count = threading.Lock()
         self._callers = 0
         self._serial = 0
+        self._leader = ""
+        self._leader_seen = -math.inf
         self.jobs = Jobs(lambda: self.playing)
         self._begin(Trainer(text, config), source)
 
@@ -123,6 +127,12 @@ class LiveRun:
         finally:
             with self._count:
                 self._callers -= 1
+
+    @contextmanager
+    def _waiting(self) -> Iterator[Trainer]:
+        """The trainer, once a tick in progress has come to its own end."""
+        with self._lock:
+            yield self._trainer
 
     # What the page asks
 
@@ -231,6 +241,26 @@ class LiveRun:
             self.notice = None
             self.playing = True
 
+    # Who leads, where several tabs look at the run
+
+    def leads(self, visitor: str, present: Callable[[str], bool]) -> bool:
+        """Whether ``visitor``, whose beat this is, trains the run: one does, the others follow.
+
+        Who was first leads until it falls silent or is no longer ``present``.
+        """
+        now = time.monotonic()
+        with self._count:
+            leader, silent = self._leader, now - self._leader_seen
+            if visitor != leader and silent < LEADER_SILENT and present(leader):
+                return False
+            self._leader, self._leader_seen = visitor, now
+            return True
+
+    def take_lead(self, visitor: str) -> None:
+        """Let ``visitor`` train the run from now on, whoever did so before."""
+        with self._count:
+            self._leader, self._leader_seen = visitor, time.monotonic()
+
     # What a tick does
 
     def tick(self) -> None:
@@ -257,9 +287,9 @@ class LiveRun:
                 self._rest()
                 self._arrive()
 
-    def view(self) -> LiveView:
-        """What there is to see now."""
-        with self._steering() as trainer:
+    def view(self, hurry: bool = True) -> LiveView:
+        """What there is to see now; without ``hurry`` it waits until the tick in progress is over."""
+        with self._steering() if hurry else self._waiting() as trainer:
             self._renew_sample(trainer)
             self._renew_radius(trainer)
             snapshot = take(trainer, self._initial_params, self._sample, self._radius)

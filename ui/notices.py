@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import state
+from ui import state, visitors
 from ui.live import LiveRun
 
 
-def show(run: LiveRun) -> None:
-    """Show the run's notice and the sentences that wait, above the page's blocks."""
+def show(run: LiveRun, leads: bool) -> None:
+    """Show what there is to say above the page's blocks; ``leads``: whether this page trains the run."""
+    if not leads:
+        st.info("Another tab trains this run; this one follows it.", icon=":material/visibility:")
+        st.button("Train it from here", on_click=run.take_lead, args=(visitors.visitor(),))
     if run.notice is not None:
         if run.notice.kind == "diverged":
             st.error(run.notice.sentence, icon=":material/trending_up:")

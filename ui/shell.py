@@ -22,7 +22,7 @@ from ui.entries import Entry, Feeder, Source
 from ui.figures.base import Caption, Scale
 from ui.jobs import Job
 from ui.live import LiveRun, LiveView
-from ui.loop import run_live
+from ui.loop import leading, run_live
 from ui.palette import palette
 
 T = TypeVar("T")
@@ -165,8 +165,9 @@ def _tell(done: Job[Any], parameters: Hashable) -> None:
 @contextmanager
 def page() -> Iterator[Page]:
     """Everything around a page's own blocks; when they stand, the live loop fills them and trains."""
-    board.mount_runtime()
+    board.mount_runtime(on_return=_back)
     run = state.current_run()
+    leads = leading(run)
     controls.sidebar(run)
     state.write_address(run)
     shown = Page(run, st.context.theme.type)
@@ -174,6 +175,11 @@ def page() -> Iterator[Page]:
         controls.transport(run)
         with st.container(key="live-status", width="stretch"):
             shown.panel("status", "status", messages.status)
-    notices.show(run)
+    notices.show(run, leads)
     yield shown
-    run_live(run, shown.feeder)
+    run_live(run, shown.feeder, leads)
+
+
+def _back() -> None:
+    """The page was hidden, and ticks have grown long: begin with short ones again."""
+    state.current_run().pacer.rest()
