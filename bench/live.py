@@ -29,7 +29,8 @@ from rnn.settings import Config
 from tests.browser.serving import ARGUMENTS, browser_path, serving
 from tests.feeding import whole_frame
 from ui.frames import encode
-from ui.live import LiveRun, Source
+from ui.live import LiveRun
+from ui.place import Source
 
 WINDOW = {"width": 1440, "height": 1500}  # all six panels in sight
 STATUS = "document.querySelector('.rnn-status-line')?.textContent ?? ''"

@@ -1,7 +1,8 @@
-"""The command line: `python -m rnn train FILE` and `python -m rnn sample CHECKPOINT`.
+"""The command line: `python -m rnn train FILE`, `sample CHECKPOINT`, and `runs`, `export`, `import`.
 
-Training without a screen, the same run bit for bit as on the page. Standard output holds what the
-network writes and nothing else; notes, progress and errors go to standard error.
+Training without a screen, the same run bit for bit as on the page, and with `--run NAME` in the same
+store. Standard output holds what was asked for (what the network writes, the list of runs) and
+nothing else; notes, progress and errors go to standard error.
 
 Exit codes: 0 when the run ended as asked (also when the reader of the output went away), 2 after
 an error that the person can mend, always said in one sentence, and 130 after Ctrl-C.
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from io import TextIOWrapper
@@ -24,6 +25,18 @@ from rnn.decoding import DecodingError, TextProblem, check_text, decode
 from rnn.limits import Limits, Listener, Watch, interruptible, run
 from rnn.outputs import LOG_EVERY, LogError, Printer, Progress, Saver, open_log, printable
 from rnn.settings import SETTING, SETTINGS, Config, Setting, SettingError
+from rnn.store import LeaseError, NoRunError, Recorder, Status, Store, StoreError, default_folder
+from rnn.store.keeping import (
+    SAVE_EVERY,
+    Keeper,
+    KeptWatch,
+    begun,
+    existing,
+    export_to,
+    import_from,
+    list_runs,
+    resumed,
+)
 from rnn.trainer import Divergence, Trainer
 from rnn.vocabulary import UnknownCharacter
 from rnn.windows import TextError
@@ -43,11 +56,12 @@ USER_ERRORS = (
     DecodingError,
     TextProblem,
     CheckpointError,
+    StoreError,
     UnknownCharacter,
 )
 
 
-# -- the two commands ----------------------------------------------------------------------------
+# -- train and sample ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -60,17 +74,24 @@ class TrainOptions:
     log: Path | None = None
     checkpoint: Path | None = None
     resume: Path | None = None
+    run: str | None = None
+    runs: Path | None = None
+    save_every: float = SAVE_EVERY
 
 
 def train(options: TrainOptions, out: TextIO, err: TextIO) -> int:
     """Train as asked and return the exit code; raises one of USER_ERRORS."""
     _require_distinct_files(options)
     _require_folder(options.checkpoint)
-    trainer = prepare(options, err)
-    _require_iterations_left(trainer, options.limits)
     with ExitStack() as stack:
-        watch = Watch(trainer, options.limits, stack.enter_context(interruptible()))
+        trainer, recorder = prepare(options, err)
+        if recorder:
+            stack.callback(recorder.close)
+        _require_iterations_left(trainer, options.limits)
+        watch = _watch(trainer, options.limits, stack.enter_context(interruptible()), recorder)
         listeners = _listeners(trainer, watch, options, out, err, stack)
+        if recorder:
+            listeners.append(Keeper(recorder, watch, err))
         trouble: Exception | None = None
         try:
             run(trainer, watch, listeners, LOG_EVERY)
@@ -78,12 +99,30 @@ def train(options: TrainOptions, out: TextIO, err: TextIO) -> int:
             trouble = error  # raised between two whole iterations: what there is can be saved
         if options.checkpoint:
             trainer.save(options.checkpoint)
+        if recorder and not isinstance(trouble, LeaseError | NoRunError):
+            recorder.save(trainer, _status(trouble, watch.reason))
     if isinstance(trouble, Divergence):
         raise UsageError(_after_divergence(trouble, trainer, options)) from trouble
     if trouble:
         raise trouble
     _say_why(watch.reason, trainer, options, err)
     return INTERRUPTED if watch.reason == "interrupted" else FINISHED
+
+
+def _watch(
+    trainer: Trainer, limits: Limits, interrupted: Callable[[], bool], recorder: Recorder | None
+) -> Watch:
+    if recorder is None:
+        return Watch(trainer, limits, interrupted)
+    return KeptWatch(trainer, limits, interrupted, recorder)
+
+
+def _status(trouble: Exception | None, reason: str) -> Status:
+    """How the store says that the run stands when the command ends."""
+    if isinstance(trouble, Divergence):
+        return "diverged"
+    unfinished = trouble or reason == "interrupted" or reason.startswith("asked to")
+    return "paused" if unfinished else "done"
 
 
 def _require_iterations_left(trainer: Trainer, limits: Limits) -> None:
@@ -93,22 +132,60 @@ def _require_iterations_left(trainer: Trainer, limits: Limits) -> None:
         )
 
 
-def prepare(options: TrainOptions, err: TextIO) -> Trainer:
-    """A new run on the file's text, or the resumed one; raises one of USER_ERRORS."""
+def prepare(options: TrainOptions, err: TextIO) -> tuple[Trainer, Recorder | None]:
+    """A new run on the file's text, or one to go on with; raises one of USER_ERRORS.
+
+    A run that is kept in the store comes with its recorder, which leads it.
+    """
+    if options.run is not None:
+        return _kept(options, options.run, err)
     if options.resume:
-        return _resumed(options, options.resume, err)
+        return _resumed(options, options.resume, err), None
+    return _new(options, err), None
+
+
+def _new(options: TrainOptions, err: TextIO) -> Trainer:
     if options.file is None:
         raise UsageError("Say which text to train on: python -m rnn train FILE.")
     config = Config.from_strings(options.settings)
     return Trainer(read_text(options.file, err), config)
 
 
+def _kept(options: TrainOptions, name: str, err: TextIO) -> tuple[Trainer, Recorder]:
+    if options.resume:
+        raise UsageError(
+            "A run goes on by its --run or from a --resume file; leave one of them out."
+        )
+    store = Store(options.runs or default_folder())
+    row = existing(store, name)
+    if row is None:
+        trainer = _new(options, err)
+        assert options.file is not None
+        return trainer, begun(store, name, trainer, options.file.name, options.save_every)
+    trainer, recorder = resumed(store, row, options.save_every, err)
+    try:
+        origin = f"the run {row.name}"
+        _go_on(trainer, options, origin, "choose another name for --run", err)
+    except BaseException:
+        recorder.close()
+        raise
+    return trainer, recorder
+
+
 def _resumed(options: TrainOptions, resume: Path, err: TextIO) -> Trainer:
     trainer = Trainer.load(resume)
+    _go_on(trainer, options, str(resume), "start a new run without --resume", err)
+    return trainer
+
+
+def _go_on(
+    trainer: Trainer, options: TrainOptions, origin: str, otherwise: str, err: TextIO
+) -> None:
+    """Check that the text is the run's, if it was given again, and change live settings as asked."""
     if options.file and read_text(options.file, err) != trainer.text:
         raise UsageError(
-            f"{options.file} is not the text that {resume} was trained on; "
-            "leave the file out, or start a new run without --resume."
+            f"{options.file} is not the text that {origin} was trained on; "
+            f"leave the file out, or {otherwise}."
         )
     before = trainer.config.as_dict()
     asked = Config.from_strings(options.settings, trainer.config).as_dict()
@@ -117,10 +194,9 @@ def _resumed(options: TrainOptions, resume: Path, err: TextIO) -> Trainer:
         if not SETTING[name].live:
             raise UsageError(
                 f"{SETTING[name].label} cannot change in a resumed run; "
-                f"leave {option_of(name)} out, or start a new run without --resume."
+                f"leave {option_of(name)} out, or {otherwise}."
             )
     trainer.apply(**changes)
-    return trainer
 
 
 def read_text(path: Path, err: TextIO) -> str:
@@ -164,18 +240,24 @@ def _say_why(reason: str, trainer: Trainer, options: TrainOptions, err: TextIO) 
     """On a terminal, or when it isn't plain from the command, say why the run ended."""
     if reason == "all iterations done" and not err.isatty():
         return
-    saved = f"; saved in {options.checkpoint}" if options.checkpoint else ""
+    places = [str(options.checkpoint)] if options.checkpoint else []
+    places += [f"the run {options.run}"] if options.run is not None else []
+    saved = f"; saved in {' and '.join(places)}" if places else ""
     print(f"Stopped at iteration {trainer.iteration:,}: {reason}{saved}.", file=err)
 
 
 def _after_divergence(divergence: Divergence, trainer: Trainer, options: TrainOptions) -> str:
     what = f"Training diverged at iteration {divergence.iteration:,}: {divergence.reason}"
     lower = f"a smaller --learning-rate (it was {trainer.config.learning_rate:g})"
-    if not options.checkpoint:
+    if options.run is not None:
+        origin = f"--run {options.run}"
+    elif options.checkpoint:
+        origin = f"--resume {options.checkpoint}"
+    else:
         return f"{what}; start again with {lower}."
     return (
         f"{what}; iteration {divergence.restored:,}, the last good one, is saved: go on from it "
-        f"with --resume {options.checkpoint} and {lower}."
+        f"with {origin} and {lower}."
     )
 
 
@@ -263,6 +345,17 @@ LIMITS: tuple[Setting, ...] = (
     ),
 )
 
+SAVING = replace(
+    _limit(
+        "save_every",
+        "Save every",
+        float,
+        10.0,
+        "Save a run that is kept with --run at least this often, in seconds.",
+    ),
+    default=SAVE_EVERY,
+)
+
 SAMPLE_OPTIONS: tuple[Setting, ...] = (
     replace(SETTING["sample_length"], name="length", label="Length", high=10_000),
     SETTING["temperature"],
@@ -279,13 +372,15 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of both commands; the settings' options come from the table."""
+    """The parser of all commands; the settings' options come from the table."""
     parser = _Parser(
         prog="python -m rnn",
         description="Train a character-level recurrent network on a text, and let it write.",
         allow_abbrev=False,
     )
-    commands = parser.add_subparsers(dest="command", metavar="train|sample", required=True)
+    commands = parser.add_subparsers(
+        dest="command", metavar="train|sample|runs|export|import", required=True
+    )
     _add_train(
         commands.add_parser(
             "train",
@@ -307,12 +402,43 @@ def build_parser() -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
     )
+    _add_store_commands(commands)
     return parser
+
+
+def _add_store_commands(commands: argparse._SubParsersAction[_Parser]) -> None:
+    """The commands on the store: what `train --run` and the dashboard keep."""
+    listing = "list the runs that are kept"
+    writing = "write a kept run to one file, to take it to another machine"
+    reading = "take in a run that was exported"
+    parsers = {
+        name: commands.add_parser(name, help=help, description=f"{help}.", allow_abbrev=False)
+        for name, help in (("runs", listing), ("export", writing), ("import", reading))
+    }
+    parsers["export"].add_argument("run", metavar="NAME", help="the run's name or id")
+    parsers["export"].add_argument("file", type=Path, metavar="FILE", help="a new file")
+    parsers["import"].add_argument("file", type=Path, metavar="FILE", help="an exported run")
+    for parser in parsers.values():
+        _add_runs(parser)
+
+
+def _add_runs(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--runs",
+        type=Path,
+        metavar="FOLDER",
+        help="where runs are kept (default: the environment variable RNN_RUNS, else runs/ beside "
+        "the program)",
+    )
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "file", nargs="?", type=Path, metavar="FILE", help="the text; not needed with --resume"
+        "file",
+        nargs="?",
+        type=Path,
+        metavar="FILE",
+        help="the text; not needed to go on with a run",
     )
     limits = parser.add_argument_group("when to stop")
     for setting in LIMITS:
@@ -324,6 +450,14 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         ("--resume", "FILE.npz", "go on with this saved run; live settings may be changed"),
     ):
         files.add_argument(name, type=Path, metavar=metavar, help=help)
+    files.add_argument(
+        "--run",
+        metavar="NAME",
+        help="keep the run under this name in the dashboard's store, saved every few seconds; if it "
+        "is there, go on with it; live settings may be changed",
+    )
+    _add_option(files, SAVING, f"{SAVING.range_text}; default: {SAVING.default}")
+    _add_runs(files)
     for title in dict.fromkeys(setting.group for setting in SETTINGS):
         group = parser.add_argument_group(f"{title.lower()} settings")
         for setting in SETTINGS:
@@ -366,7 +500,24 @@ def parse_limits(texts: dict[str, str]) -> Limits:
     return Limits(**values)  # type: ignore[arg-type]  # each of its option's kind
 
 
+def _seconds_between_saves(arguments: argparse.Namespace) -> float:
+    return float(SAVING.parse(_given(arguments, (SAVING,)).get(SAVING.name, str(SAVE_EVERY))))
+
+
+def _on_the_store(arguments: argparse.Namespace, out: TextIO) -> int:
+    store = Store(arguments.runs or default_folder())
+    if arguments.command == "runs":
+        list_runs(store, out)
+    elif arguments.command == "export":
+        export_to(store, arguments.run, arguments.file, out)
+    else:
+        import_from(store, arguments.file, out)
+    return FINISHED
+
+
 def _dispatch(arguments: argparse.Namespace, out: TextIO, err: TextIO) -> int:
+    if arguments.command in ("runs", "export", "import"):
+        return _on_the_store(arguments, out)
     if arguments.command == "sample":
         given = _given(arguments, SAMPLE_OPTIONS)
         return sample(arguments.checkpoint, given, arguments.prime, out)
@@ -377,6 +528,9 @@ def _dispatch(arguments: argparse.Namespace, out: TextIO, err: TextIO) -> int:
         log=arguments.log,
         checkpoint=arguments.checkpoint,
         resume=arguments.resume,
+        run=arguments.run,
+        runs=arguments.runs,
+        save_every=_seconds_between_saves(arguments),
     )
     return train(options, out, err)
 

@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -23,6 +23,7 @@ from rnn.decoding import DecodingError
 from rnn.limits import Limits, Watch, interruptible, run
 from rnn.outputs import COLUMNS, Progress, Saver, clock_time, printable
 from rnn.settings import SETTINGS, Config
+from rnn.store import Store, StoreError
 from rnn.trainer import StepRecord, Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -399,12 +400,15 @@ class TestSample:
         )
 
 
+COMMANDS = r"train\|sample\|runs\|export\|import"
+
+
 class TestComplaints:
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
-            ([], r"The following arguments are required: train\|sample; see python -m rnn --help"),
-            (["fly"], r"Argument train\|sample: invalid choice: 'fly'.*"),
+            ([], rf"The following arguments are required: {COMMANDS}; see python -m rnn --help"),
+            (["fly"], rf"Argument {COMMANDS}: invalid choice: 'fly'.*"),
             (["train"], r"Say which text to train on: python -m rnn train FILE"),
             (["train", "TEXT", "--hidden", "5"], r"Unrecognized arguments: --hidden 5; see .*"),
             (["train", "TEXT", "--hidden-size"], r"Argument --hidden-size: expected one .*"),
@@ -442,6 +446,15 @@ class TestComplaints:
             (["sample"], r"The following arguments are required: CHECKPOINT; see .*"),
             (["sample", "nowhere.npz"], r"There is no checkpoint nowhere\.npz"),
             (["sample", "TEXT", "--top-k", "-1"], r"Top-k must be between 0 and 10000, but was -1"),
+            (["train", "--run", "x", "--resume", "y"], r"A run goes on by its --run or from .*"),
+            (
+                ["train", "TEXT", "--run", "x", "--save-every", "11"],
+                r"Save every must be between .*",
+            ),
+            (["train", "TEXT", "--run", "x", "--runs", "TEXT"], r"The store .* cannot be used: .*"),
+            (["runs", "--runs", "TEXT"], r"The store .*text\.txt cannot be used: File exists"),
+            (["export", "x"], r"The following arguments are required: FILE; see .*"),
+            (["import"], r"The following arguments are required: FILE; see .*"),
         ],
     )
     def test_one_sentence(
@@ -533,6 +546,244 @@ class TestComplaints:
         assert Trainer.load(file).iteration == 101
 
 
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that runs are kept in, as the environment names it."""
+    monkeypatch.setenv("RNN_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+class TestKeptRuns:
+    KEPT = ("--run", "cat", "--iterations")
+
+    def train(self, *arguments: str) -> None:
+        assert cli.main(["train", *arguments]) == 0
+
+    def test_two_halves_are_the_whole(self, text: str, runs: Path) -> None:
+        self.train(text, *SMALL, *self.KEPT, "300")
+        store = Store(runs)
+        row = store.find("cat")
+        assert (row.status, row.iteration, row.source_title) == ("done", 300, "text.txt")
+        assert row.leader is None
+        self.train(*self.KEPT, "700")
+        whole = Trainer(TEXT, CONFIG)
+        whole.advance(steps=700)
+        (row,) = store.runs()
+        assert_same_run(store.load(row.id), whole)
+        series = [0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700]
+        assert [state.iteration for state in store.snapshots(row.id)] == series
+        assert row.seconds > 0.0
+
+    def test_keeping_a_run_changes_nothing_that_is_printed(
+        self, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.train(text, *SMALL, "--iterations", "501")
+        plain = capsys.readouterr()
+        self.train(text, *SMALL, *self.KEPT, "501", "--runs", str(tmp_path / "here"))
+        assert capsys.readouterr() == plain
+        assert Store(tmp_path / "here").find("cat").iteration == 501
+
+    def test_settings_and_text_of_a_run_that_is_there(
+        self, text: str, tmp_path: Path, runs: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.train(text, *SMALL, *self.KEPT, "5")
+        self.train(text, *SMALL, "--learning-rate", "0.01", *self.KEPT, "9")
+        store = Store(runs)
+        assert store.load(store.find("cat").id).config == CONFIG.replace(learning_rate=0.01)
+        capsys.readouterr()
+        other = tmp_path / "other.txt"
+        other.write_text(TEXT + "!")
+        assert complaint(capsys, "train", *self.KEPT, "20", "--hidden-size", "9") == (
+            "Hidden size cannot change in a resumed run; "
+            "leave --hidden-size out, or choose another name for --run."
+        )
+        assert complaint(capsys, "train", str(other), *self.KEPT, "20") == (
+            f"{other} is not the text that the run cat was trained on; "
+            "leave the file out, or choose another name for --run."
+        )
+        assert complaint(capsys, "train", *self.KEPT, "9") == (
+            "The run already has 9 iterations; ask for more with --iterations."
+        )
+        assert complaint(capsys, "train", "--run", "dog") == (
+            "Say which text to train on: python -m rnn train FILE."
+        )
+        assert complaint(capsys, "train", text, "--run", "two\nlines").startswith("A run's name")
+        (row,) = store.runs()
+        assert (row.iteration, row.leader) == (9, None)
+        store.delete(row.id)
+        assert "was deleted" in complaint(capsys, "train", "--run", row.id)
+
+    def test_a_run_that_is_trained_elsewhere(
+        self, text: str, runs: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.train(text, *SMALL, *self.KEPT, "5")
+        capsys.readouterr()
+        store = Store(runs)
+        lease = store.lead(store.find("cat").id, "dashboard")
+        said = complaint(capsys, "train", *self.KEPT, "9")
+        assert said.startswith("This run is being trained by the dashboard (process ")
+        store.release(lease)
+        self.train(*self.KEPT, "9")
+
+    def test_a_run_that_is_taken_over_stops(
+        self, text: str, runs: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def take(trainer: Trainer, record: StepRecord) -> None:
+            if record.iteration >= 200 and not taken:
+                taken.append(store.lead(store.find("cat").id, "dashboard", take_over=True))
+
+        store, taken = Store(runs), list[object]()
+        options = [*SMALL, "--run", "cat", "--save-every", "0", "--iterations", "100000"]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cli, "Printer", lambda out: take)
+            said = complaint(capsys, "train", text, *options)
+        assert said.startswith(
+            "The lead of this run was taken over: it is being trained by the dash"
+        )
+        assert store.find("cat").leader is not None
+
+    def test_a_wish_from_elsewhere_pauses_it(
+        self, text: str, runs: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def wish(trainer: Trainer, record: StepRecord) -> None:
+            if record.iteration == 200:
+                store.wish(store.find("cat").id, "pause")
+
+        store = Store(runs)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cli, "Printer", lambda out: wish)
+            patch.setattr("rnn.store.recorder.BEAT", 0.0)
+            self.train(text, *SMALL, *self.KEPT, "1000000")
+        row = store.find("cat")
+        assert (row.status, row.leader) == ("paused", None)
+        assert capsys.readouterr().err == (
+            f"Stopped at iteration {row.iteration:,}: asked to pause; saved in the run cat.\n"
+        )
+        self.train(*self.KEPT, str(row.iteration + 50))  # the wish was for the earlier training
+        assert store.find("cat").status == "done"
+
+    def test_a_damaged_state_is_told_and_the_whole_one_before_goes_on(
+        self, text: str, runs: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.train(text, *SMALL, *self.KEPT, "60")
+        store = Store(runs)
+        run_id = store.find("cat").id
+        store.snapshot_path(run_id, 60).write_bytes(b"rot")
+        capsys.readouterr()
+        self.train(*self.KEPT, "100")
+        assert capsys.readouterr().err == (
+            "The state that was saved at iteration 60 is damaged, "
+            "but iteration 50 is whole: go on from there.\n"
+        )
+        whole = Trainer(TEXT, CONFIG)
+        whole.advance(steps=100)
+        assert_same_run(store.load(run_id), whole)
+        for state in store.snapshots(run_id):
+            store.snapshot_path(run_id, state.iteration).write_bytes(b"rot")
+        assert "no earlier one is whole" in complaint(capsys, "train", "--run", "cat")
+        assert store.leader(run_id) is None
+
+    DIVERGING = ("--learning-rate=100", "--optimiser=sgd", "--clip=0")
+
+    def test_divergence(self, text: str, runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        said = complaint(capsys, "train", text, *SMALL, *self.DIVERGING, *self.KEPT, "5000")
+        assert said.endswith(
+            "is saved: go on from it with --run cat and a smaller --learning-rate (it was 100)."
+        )
+        assert Store(runs).find("cat").status == "diverged"
+        self.train("--learning-rate=0.01", *self.KEPT, "50")
+        assert Store(runs).find("cat").status == "done"
+
+    def test_a_disk_that_refuses_does_not_end_the_training(
+        self, text: str, runs: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.train(text, *SMALL, *self.KEPT, "5")
+        save, refusals = Store.save, iter([True] * 3)
+
+        def refuse(*arguments: Any, **named: Any) -> None:
+            if next(refusals, False):
+                raise StoreError("The disk is full.")
+            save(*arguments, **named)
+
+        capsys.readouterr()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Store, "save", refuse)
+            self.train(*self.KEPT, "300", "--sample-interval", "100000")
+        assert capsys.readouterr().err == (
+            "The disk is full. Training goes on, and so do the attempts.\n"
+        )
+        whole = Trainer(TEXT, CONFIG)
+        whole.advance(steps=5)
+        whole.apply(sample_interval=100_000)
+        whole.advance(steps=295)
+        store = Store(runs)
+        assert_same_run(store.load(store.find("cat").id), whole)
+        refusals = iter([True] * 99)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Store, "save", refuse)
+            assert cli.main(["train", *self.KEPT, "400"]) == 2
+        assert capsys.readouterr().err.endswith("The disk is full.\n")
+
+    def test_the_list(self, text: str, runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["runs"]) == 0
+        assert capsys.readouterr().out == f"There are no runs in {runs} yet.\n"
+        self.train(text, *SMALL, "--held-out", "0.2", *self.KEPT, "1234")
+        capsys.readouterr()
+        row = Store(runs).find("cat")
+        assert row.held_out is not None
+        assert cli.main(["runs"]) == 0
+        header, line = capsys.readouterr().out.splitlines()
+        assert header.split() == [
+            "name",
+            "status",
+            "iterations",
+            "bits/char",
+            "held",
+            "out",
+            "text",
+            "saved",
+            "id",
+        ]
+        bits, held_out = row.loss / math.log(2), row.held_out / math.log(2)
+        cells = re.split(r" {2,}", line)
+        assert cells[:6] == ["cat", "done", "1,234", f"{bits:.3f}", f"{held_out:.3f}", "text.txt"]
+        assert cells[7] == row.id
+        assert header.index("status") == line.index("done")
+
+    def test_out_and_in_again(
+        self, text: str, tmp_path: Path, runs: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.train(text, *SMALL, *self.KEPT, "50")
+        capsys.readouterr()
+        file, there = tmp_path / "cat.run", ["--runs", str(tmp_path / "there")]
+        assert cli.main(["export", "cat", str(file)]) == 0
+        assert capsys.readouterr().out == f"cat, iteration 50, is in {file}.\n"
+        assert cli.main(["import", str(file), *there]) == 0
+        assert cli.main(["import", str(file), *there]) == 0
+        store, said = Store(tmp_path / "there"), capsys.readouterr().out.splitlines()
+        for name, line in zip(("cat", "cat 2"), said, strict=True):
+            run_id = store.find(name).id
+            assert line == f"{name}, iteration 50, is in the store as {run_id}."
+            assert_same_run(store.load(run_id), Store(runs).load(Store(runs).find("cat").id))
+        assert complaint(capsys, "export", "cat", str(file)) == (
+            f"{file} is there already; choose another name."
+        )
+        assert complaint(capsys, "export", "dog", str(tmp_path / "dog")) == (
+            f"There is no run called dog in {runs}."
+        )
+        assert "No such file" in complaint(capsys, "export", "cat", str(tmp_path / "no" / "x"))
+        assert "No such file" in complaint(capsys, "import", str(tmp_path / "nothing"))
+        assert complaint(capsys, "import", text) == (
+            "The file is not an exported run, or it is damaged."
+        )
+        assert {path.name for path in tmp_path.iterdir()} == {
+            "text.txt",
+            "runs",
+            "there",
+            "cat.run",
+        }
+
+
 class TestInterruption:
     def test_the_first_is_noted_the_second_interrupts(self) -> None:
         before = signal.getsignal(signal.SIGINT)
@@ -598,6 +849,27 @@ class TestRealProcess:
         never_stopped = Trainer(TEXT, CONFIG)
         never_stopped.advance(steps=saved.iteration)
         assert_same_run(saved, never_stopped)
+
+    def test_ctrl_c_saves_a_kept_run(self, text: str, tmp_path: Path) -> None:
+        with started(text, "--run", "cat", "--runs", str(tmp_path / "runs")) as process:
+            assert process.stdout is not None
+            while not process.stdout.readline().startswith("iter 300,"):
+                pass
+            store = Store(tmp_path / "runs")
+            leader = store.find("cat").leader
+            assert leader is not None
+            assert (leader.kind, leader.pid) == ("command line", process.pid)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=30)
+        assert process.returncode == 130
+        row = store.find("cat")
+        assert (row.status, row.leader) == ("paused", None)
+        assert (
+            said == f"Stopped at iteration {row.iteration:,}: interrupted; saved in the run cat.\n"
+        )
+        never_stopped = Trainer(TEXT, CONFIG)
+        never_stopped.advance(steps=row.iteration)
+        assert_same_run(store.load(row.id), never_stopped)
 
     def test_a_reader_that_goes_away_ends_it_cleanly(self, text: str, tmp_path: Path) -> None:
         file = tmp_path / "run.npz"

@@ -10,7 +10,8 @@ import pytest
 
 from rnn import Config
 from ui.entries import BROKEN, TIMES_SENT, Entry, Feeder
-from ui.live import LiveRun, LiveView, Source
+from ui.live import LiveRun, LiveView
+from ui.place import Source
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ import pytest
 from rnn import Config
 from ui import health
 from ui.health import FIGURES, Reading, readings
-from ui.live import LiveRun, LiveView, Source
+from ui.live import LiveRun, LiveView
 from ui.pace import Pace
+from ui.place import Source
 
 TEXT = "The quick brown fox jumps over the lazy dog.\n" * 4
 PACE = Pace(iterations_per_second=4812.3, characters_per_second=120307.5, training_share=0.834)
@@ -44,10 +45,11 @@ def test_every_figure_has_a_name_and_a_sentence_of_its_own() -> None:
 
 def test_a_fresh_run_has_nothing_to_judge_that_needs_a_step(run: LiveRun) -> None:
     fresh = by_key(run.view())
-    for key in ("speed", "gradient", "saturated", "update"):
+    for key in ("speed", "gradient", "saturated", "update", "rate"):
         assert fresh[key].mark == "none"
+    # Adagrad's memory is empty then, and its rate would read a thousand.
+    assert fresh["rate"].value == "–"
     # What the weights alone tell is there from the beginning.
-    assert fresh["rate"].mark != "none"
     assert fresh["radius"].mark != "none"
 
 
@@ -157,6 +159,7 @@ def test_figures_that_are_not_there_yet_have_no_mark() -> None:
     for reading in (
         health._gradient(None, None),
         health._saturated(None),
+        health._rate(None),
         health._update(None),
         health._radius(None),
     ):

@@ -16,8 +16,9 @@ import pytest
 
 from rnn import Config, SettingError, StepRecord, TextError, Trainer
 from rnn.levels import levels
-from ui.live import GREEDY_LENGTH, LEADER_SILENT, SPARKLINE, LiveRun, LiveView, Source, Target
+from ui.live import GREEDY_LENGTH, LEADER_SILENT, SPARKLINE, LiveRun, LiveView, Target
 from ui.pace import SHORTEST_TICK
+from ui.place import Source
 
 TEXT = "How much wood would a woodchuck chuck if a woodchuck could chuck wood?\n" * 5
 SMALL = Config(hidden_size=8, seq_length=6, sample_length=15, sample_interval=10, seed=3)

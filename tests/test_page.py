@@ -254,3 +254,37 @@ def test_the_run_outlives_a_reload() -> None:
     again = visit(run=query(app, "run"))
     assert run_of(again) is run_of(app)
     assert run_of(again).iteration == 1
+
+
+def test_the_run_outlives_the_server_s_memory() -> None:
+    app = visit(text="hello")
+    press(app, "Step")
+    press(app, "Step")
+    run = run_of(app)
+    run.settle()
+    RUNS._seen.clear()
+    again = visit(run=query(app, "run"))
+    assert run_of(again) is not run
+    assert run_of(again).iteration == 2
+    assert run_of(again).source.key == "hello"
+    assert query(again, "text") == "hello"
+    press(again, "Step")
+    assert run_of(again).iteration == 3
+
+
+def test_a_reset_moves_the_visit_to_a_run_of_its_own() -> None:
+    app = visit()
+    press(app, "Step")
+    first = query(app, "run")
+    press(app, "Reset")
+    assert query(app, "run") != first
+    assert run_of(app).iteration == 0
+    before = visit(run=first)
+    assert run_of(before).iteration == 1
+
+
+def test_an_unknown_run_in_the_address_gives_a_new_one_without_a_fuss() -> None:
+    for unknown in ("A" * 16, "../../etc/passwd", ""):
+        app = visit(run=unknown, text="cycle")
+        assert not app.exception
+        assert run_of(app).source.key == "cycle"

@@ -10,8 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from rnn import Config
+from rnn.store import Store, StoreError
 from ui import runs as module
-from ui.live import LiveRun, Source
+from ui.live import LiveRun
+from ui.place import Place, Source
 from ui.runs import MOST_RUNS, RUNS, Runs
 
 
@@ -41,77 +43,97 @@ def a_run() -> LiveRun:
     return LiveRun("abcabcabc", Config(hidden_size=2, seq_length=2), Source("own", "a text"))
 
 
+def no_store() -> Store:
+    raise StoreError("There is no store here.")
+
+
+def runs_of(most: int = MOST_RUNS) -> Runs:
+    return Runs(most, no_store)
+
+
+def added(runs: Runs) -> str:
+    run = a_run()
+    runs.add(run)
+    return run.run_id
+
+
 def test_a_run_is_found_by_its_id() -> None:
-    runs, first, second = Runs(), a_run(), a_run()
-    one, two = runs.add(first), runs.add(second)
-    assert runs.find(one) is first
-    assert runs.find(two) is second
+    runs, first, second = runs_of(), a_run(), a_run()
+    runs.add(first)
+    runs.add(second)
+    assert runs.find(first.run_id) is first
+    assert runs.find(second.run_id) is second
 
 
 def test_an_unknown_id_finds_nothing() -> None:
-    runs = Runs()
-    run_id = runs.add(a_run())
+    runs = runs_of()
+    run_id = added(runs)
     for unknown in ("", "run", run_id[:-1], run_id + "a", run_id.swapcase() + "x"):
         assert runs.find(unknown) is None
 
 
 def test_ids_cannot_be_guessed_and_fit_an_address() -> None:
-    runs, run = Runs(), a_run()
-    ids = [runs.add(run) for _ in range(2000)]
+    ids = [Place().run_id for _ in range(3000)]
     assert len(set(ids)) == len(ids)
     # 16 characters of 64 are 96 bits.
-    assert all(re.fullmatch(r"[A-Za-z0-9_-]{16,}", run_id) for run_id in ids)
-    for place in range(16):
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{16}", run_id) for run_id in ids)
+    for place in range(1, 16):
         assert len({run_id[place] for run_id in ids}) == 64
 
 
 def test_of_too_many_the_longest_unseen_goes() -> None:
-    runs = Runs(most=3)
-    ids = [runs.add(a_run()) for _ in range(3)]
+    runs = runs_of(most=3)
+    ids = [added(runs) for _ in range(3)]
     assert runs.find(ids[0]) is not None
-    ids.append(runs.add(a_run()))
+    ids.append(added(runs))
     assert [runs.find(run_id) is not None for run_id in ids] == [True, False, True, True]
     # Those asked for just now were seen in the order of the list.
-    ids.append(runs.add(a_run()))
+    ids.append(added(runs))
     assert [runs.find(run_id) is not None for run_id in ids] == [False, False, True, True, True]
 
 
+def test_a_run_that_leaves_memory_no_longer_trains() -> None:
+    runs, run = runs_of(most=1), a_run()
+    runs.add(run)
+    run.play()
+    added(runs)
+    assert not run.playing
+
+
 def test_asking_for_an_unknown_run_keeps_nothing_alive() -> None:
-    runs = Runs(most=1)
-    first = runs.add(a_run())
-    second = runs.add(a_run())
+    runs = runs_of(most=1)
+    first, second = added(runs), added(runs)
     assert runs.find(first) is None
     assert runs.find(second) is not None
-    third = runs.add(a_run())
+    third = added(runs)
     assert runs.find(second) is None
     assert runs.find(third) is not None
 
 
 def test_there_are_never_more_than_the_most() -> None:
-    runs = Runs(most=4)
-    ids = [runs.add(a_run()) for _ in range(50)]
+    runs = runs_of(most=4)
+    ids = [added(runs) for _ in range(30)]
     assert [run_id for run_id in ids if runs.find(run_id)] == ids[-4:]
 
 
 def test_the_server_s_own_runs_are_bounded_by_default() -> None:
-    run = a_run()
-    runs = Runs()
-    ids = [runs.add(run) for _ in range(MOST_RUNS + 5)]
+    runs = runs_of()
+    ids = [added(runs) for _ in range(MOST_RUNS + 3)]
     assert sum(runs.find(run_id) is not None for run_id in ids) == MOST_RUNS
     assert isinstance(RUNS, Runs)
 
 
 def test_many_threads_may_add_and_find_at_once() -> None:
-    runs, run = Runs(most=5), a_run()
-    ids: list[list[str]] = [[] for _ in range(8)]
+    runs = runs_of(most=5)
+    ids: list[list[str]] = [[] for _ in range(6)]
     errors: list[BaseException] = []
     start = threading.Barrier(len(ids))
 
     def visit(mine: list[str]) -> None:
         start.wait()
         try:
-            for _ in range(100):
-                mine.append(runs.add(run))
+            for _ in range(20):
+                mine.append(added(runs))
                 for others in ids:
                     runs.find((others or mine)[-1])
         except BaseException as error:  # a thread's error must reach the test
@@ -128,17 +150,16 @@ def test_many_threads_may_add_and_find_at_once() -> None:
 
 def held_after_a_find_amid_adds(runs: Runs, clock: Clock, most: int) -> int:
     """How many runs are held when, in the midst of a `find`, a thread adds as many as there may be."""
-    run = a_run()
-    ids = [runs.add(run)]
+    ids = [added(runs)]
 
     def add_many() -> None:
-        ids.extend(runs.add(run) for _ in range(most))
+        ids.extend(added(runs) for _ in range(most))
 
     adder = threading.Thread(target=add_many)
 
     def meanwhile() -> None:
         adder.start()
-        adder.join(0.1)
+        adder.join(0.5)
 
     clock.meanwhile = meanwhile
     runs.find(ids[0])
@@ -147,7 +168,7 @@ def held_after_a_find_amid_adds(runs: Runs, clock: Clock, most: int) -> int:
 
 
 def test_a_run_that_is_found_amid_adds_is_no_run_too_many(clock: Clock) -> None:
-    assert held_after_a_find_amid_adds(Runs(most=3), clock, 3) == 3
+    assert held_after_a_find_amid_adds(runs_of(most=3), clock, 3) == 3
 
 
 class NoLock:
@@ -161,6 +182,6 @@ class NoLock:
 
 
 def test_without_the_lock_there_would_be_one_too_many(clock: Clock) -> None:
-    runs = Runs(most=3)
+    runs = runs_of(most=3)
     runs._lock = NoLock()  # type: ignore[assignment]
     assert held_after_a_find_amid_adds(runs, clock, 3) == 4

@@ -13,7 +13,8 @@ from rnn.levels import UNITS
 from rnn.presets import PRESET, PRESETS
 from rnn.settings import SETTINGS, Config, Setting
 from ui import state
-from ui.live import LiveRun, Source, Target
+from ui.live import LiveRun, Target
+from ui.place import Source
 
 _UNIT_LABELS = {unit.key: unit.label for unit in UNITS}
 _LOG_STEPS = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
@@ -69,11 +70,13 @@ def _guarded(action: Callable[[], object]) -> Callable[[], None]:
 
 def _reset(run: LiveRun) -> None:
     run.reset(state.drafted_config(run))
+    state.moved(run)
 
 
 def _new_seed(run: LiveRun) -> None:
     config = state.drafted_config(run)
     run.reset(config.replace(seed=(config.seed + 1) % _NEWEST_SEED))
+    state.moved(run)
     state.follow(run.config)
 
 
@@ -230,6 +233,7 @@ def _begin_with(run: LiveRun, text: str, config: Config, source: Source) -> None
     was_playing = run.playing
     check_text(text)
     run.restart(text, config, source)
+    state.moved(run)
     state.follow(run.config)
     if was_playing:
         run.play()

@@ -20,9 +20,13 @@ from functools import partial
 from rnn import Config, Divergence, Trainer
 from rnn.analysis import Portrait, portrait_of
 from rnn.levels import Levels, levels
+from rnn.moments import Moment
 from rnn.snapshot import LiveSample, Snapshot, draw_live_sample, spectral_radius, take
+from rnn.store import LeaseError
+from rnn.store.rows import Status
 from ui.jobs import Jobs
 from ui.pace import Meter, Pace, Pacer
+from ui.place import Place, Source
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -32,16 +36,9 @@ LEADER_SILENT = 2.5
 """Seconds without a beat after which another tab may lead: a closed or hidden tab gives the run up."""
 PORTRAIT_SECONDS = 1.0
 """While it trains, a run sits for a new portrait this often; what pages work out follows at that pace."""
+_LOWEST_RATE = 1e-6
 _RADIUS_PAUSE = 80.0
 """The eigenvalues of Whh are computed anew after this many times the seconds they took."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a run's text came from: the key of a preset, or ``"own"``; and what to call it."""
-
-    key: str
-    title: str
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Notice:
-    """One sentence for the person, and what it is about: ``"diverged"``, ``"target"`` or ``"fault"``."""
+    """One sentence for the person, and what it is about.
+
+    That is ``"diverged"``, ``"target"``, ``"fault"``, or ``"led"`` when another program trains the run.
+    """
 
     kind: str
     sentence: str
@@ -82,8 +82,20 @@ class LiveRun:
     Raises `rnn.TextError` or `rnn.settings.SettingError` when text and settings do not fit.
     """
 
-    def __init__(self, text: str, config: Config, source: Source) -> None:
-        """Prepare the run, paused at iteration 0."""
+    def __init__(
+        self, text: str, config: Config, source: Source, place: Place | None = None
+    ) -> None:
+        """Prepare the run, paused at iteration 0; ``place`` is where it is kept, if anywhere."""
+        self._prepare(Trainer(text, config), source, place or Place())
+
+    @classmethod
+    def of(cls, trainer: Trainer, source: Source, place: Place) -> LiveRun:
+        """The run that ``trainer`` has come to, paused."""
+        run = cls.__new__(cls)
+        run._prepare(trainer, source, place)
+        return run
+
+    def _prepare(self, trainer: Trainer, source: Source, place: Place) -> None:
         self._lock = threading.Lock()
         self._count = threading.Lock()
         self._callers = 0
@@ -91,9 +103,10 @@ class LiveRun:
         self._leader = ""
         self._leader_seen = -math.inf
         self.jobs = Jobs(lambda: self.playing)
-        self._begin(Trainer(text, config), source)
+        self._begin(trainer, source, place)
 
-    def _begin(self, trainer: Trainer, source: Source) -> None:
+    def _begin(self, trainer: Trainer, source: Source, place: Place) -> None:
+        self.place = place
         self._trainer = trainer
         self._initial_params = trainer.initial_params
         self.source = source
@@ -135,6 +148,11 @@ class LiveRun:
             yield self._trainer
 
     # What the page asks
+
+    @property
+    def run_id(self) -> str:
+        """The id under which the run is found, and kept in the store; a new one after a reset."""
+        return self.place.run_id
 
     @property
     def serial(self) -> int:
@@ -179,43 +197,89 @@ class LiveRun:
         with self._steering() as trainer:
             return portrait_of(trainer)
 
+    def rehearsal(self) -> Moment:
+        """The moment that the next step would be; the run stays as it is."""
+        with self._steering() as trainer:
+            return trainer.rehearsal()
+
     # What the buttons do
 
     def play(self) -> None:
         """Train at every tick from now on."""
+        with self._steering():
+            if self._leads_here():
+                if self.target is not None and self._reached(self._trainer):
+                    self.target = None
+                self.playing = True
+
+    def _leads_here(self, take_over: bool = False) -> bool:
+        """Whether no other program trains the run; if one did meanwhile, its work is taken up."""
+        try:
+            newer = self.place.lead(self._trainer, self.source, take_over)
+        except LeaseError as error:
+            self._rest()
+            self.notice = Notice("led", str(error))
+            return False
+        if newer is not None:
+            self._take_up(newer)
+        self.notice = None
+        return True
+
+    def _take_up(self, trainer: Trainer) -> None:
+        """Go on from where another program has brought the run."""
+        self._trainer = trainer
+        self._sample = self._portrait = None
+
+    def watch(self) -> str | None:
+        """Who else trains the run, if anybody does; what was saved there since is shown from now on."""
         with self._steering() as trainer:
-            if self.target is not None and self._reached(trainer):
-                self.target = None
-            self.notice = None
-            self.playing = True
+            if self.playing:
+                return None
+            sentence, newer = self.place.watch(trainer)
+            if newer is not None:
+                self._take_up(newer)
+            return sentence
 
     def pause(self) -> None:
         """Stop training after the current step."""
         with self._steering():
-            self._rest()
+            if self.playing:
+                self._rest()
 
-    def _rest(self) -> None:
+    def settle(self) -> None:
+        """Wait until all that was trained is saved, or could not be."""
+        with self._steering():
+            self.place.settle()
+
+    def say(self, kind: str, sentence: str) -> None:
+        """Let the page show this sentence until training goes on."""
+        self.notice = Notice(kind, sentence)
+
+    def _rest(self, status: Status = "paused") -> None:
         self.playing = False
         self.pacer.rest()
         self._meter.rest()
+        self.place.rest(self._trainer, status)
 
     def step(self) -> None:
         """Pause, and take exactly one iteration."""
-        with self._steering() as trainer:
+        with self._steering():
             self._rest()
-            self.notice = self.target = None
-            self._caught(trainer.step)
+            self.target = None
+            if self._leads_here() and self._caught(self._one_step):
+                self._rest()
 
     def run_to(self, target: Target) -> None:
         """Train until the target is reached; says so at once if it is reached already."""
-        with self._steering() as trainer:
+        with self._steering():
+            if not self._leads_here():
+                return
             self.target = target
-            self._target_start = self._measure(trainer)
-            if self._reached(trainer):
+            self._target_start = self._measure(self._trainer)
+            if self._reached(self._trainer):
                 self._rest()
                 self._arrive()
             else:
-                self.notice = None
                 self.playing = True
 
     def reset(self, config: Config | None = None) -> None:
@@ -226,20 +290,33 @@ class LiveRun:
         """Begin anew, paused, with this text; if it raises, the run in progress goes on untouched."""
         trainer = Trainer(text, config)
         with self._steering():
-            self._begin(trainer, source)
+            if self.playing:
+                self._rest()
+            self._begin(trainer, source, self.place.next())
 
     def apply(self, **changes: object) -> None:
         """Change live settings; they act on the next iteration. Raises as `Trainer.apply` does."""
         with self._steering() as trainer:
             trainer.apply(**changes)
+            if not self.playing and trainer.iteration and self._leads_here():
+                self._rest()
 
     def recover(self) -> None:
         """After a divergence: train on from the last good state with a tenth of the learning rate."""
-        with self._steering() as trainer:
-            lowest = 1e-6
-            trainer.apply(learning_rate=max(lowest, trainer.config.learning_rate / 10))
-            self.notice = None
-            self.playing = True
+        with self._steering():
+            if self._leads_here():
+                lower = max(_LOWEST_RATE, self.config.learning_rate / 10)
+                self._trainer.apply(learning_rate=lower)
+                self.playing = True
+
+    def take_over(self) -> None:
+        """Train the run here from now on, though another program does."""
+        with self._steering():
+            if self._leads_here(take_over=True):
+                self.playing = True
+
+    def _one_step(self) -> object:
+        return self.place.advance(self._trainer, self.source, 0.0, lambda: True)
 
     # Who leads, where several tabs look at the run
 
@@ -266,13 +343,19 @@ class LiveRun:
     def tick(self) -> None:
         """Train for as long as the pace allows, if the run is playing."""
         with self._lock:
-            if not self.playing:
+            if not self.playing or self._overtaken():
                 return
             trainer = self._trainer
             began = time.perf_counter()
             before, characters = trainer.iteration, trainer.characters_seen
             trained = self._caught(
-                partial(trainer.advance, self.pacer.tick_seconds, should_stop=self._should_stop)
+                partial(
+                    self.place.advance,
+                    trainer,
+                    self.source,
+                    self.pacer.tick_seconds,
+                    self._should_stop,
+                )
             )
             if not trained:
                 return
@@ -286,6 +369,15 @@ class LiveRun:
             if self.target is not None and self._reached(trainer):
                 self._rest()
                 self._arrive()
+
+    def _overtaken(self) -> bool:
+        """Whether another program has taken the run over; then training has ended here."""
+        if self.place.lost is None:
+            return False
+        self._rest()
+        self.target = None
+        self.notice = Notice("led", self.place.lost)
+        return True
 
     def view(self, hurry: bool = True) -> LiveView:
         """What there is to see now; without ``hurry`` it waits until the tick in progress is over."""
@@ -358,7 +450,7 @@ class LiveRun:
         return False
 
     def _diverged(self, divergence: Divergence) -> None:
-        self._rest()
+        self._rest("diverged")
         self.target = None
         self.notice = Notice(
             "diverged",

@@ -5,29 +5,41 @@ from __future__ import annotations
 import streamlit as st
 
 from ui import state, visitors
-from ui.live import LiveRun
+from ui.live import LiveRun, Notice
+from ui.loop import Standing
+
+_WATCHING = ":material/visibility:"
 
 
-def show(run: LiveRun, leads: bool) -> None:
-    """Show what there is to say above the page's blocks; ``leads``: whether this page trains the run."""
-    if not leads:
-        st.info("Another tab trains this run; this one follows it.", icon=":material/visibility:")
+def show(run: LiveRun, standing: Standing) -> None:
+    """Show what there is to say above the page's blocks about the run and how it stands."""
+    if not standing.leads:
+        st.info("Another tab trains this run; this one follows it.", icon=_WATCHING)
         st.button("Train it from here", on_click=run.take_lead, args=(visitors.visitor(),))
-    if run.notice is not None:
-        if run.notice.kind == "diverged":
-            st.error(run.notice.sentence, icon=":material/trending_up:")
-            st.button(
-                "Go on with a tenth of the learning rate",
-                on_click=_recover,
-                args=(run,),
-                icon=":material/healing:",
-            )
-        elif run.notice.kind == "fault":
-            st.error(run.notice.sentence, icon=":material/error:")
-        else:
-            st.success(run.notice.sentence, icon=":material/flag:")
+    if standing.elsewhere:
+        st.info(standing.elsewhere, icon=_WATCHING)
+        st.button("Take it over", on_click=run.take_over)
+    elif run.notice is not None:
+        _notice(run, run.notice)
+    if run.place.trouble:
+        st.warning(f"{run.place.trouble} Training goes on, unsaved.", icon=":material/save:")
     for sentence in state.complaints():
         st.warning(sentence, icon=":material/info:")
+
+
+def _notice(run: LiveRun, notice: Notice) -> None:
+    if notice.kind == "diverged":
+        st.error(notice.sentence, icon=":material/trending_up:")
+        st.button(
+            "Go on with a tenth of the learning rate",
+            on_click=_recover,
+            args=(run,),
+            icon=":material/healing:",
+        )
+    elif notice.kind == "target":
+        st.success(notice.sentence, icon=":material/flag:")
+    else:
+        st.error(notice.sentence, icon=":material/error:")
 
 
 def _recover(run: LiveRun) -> None:

@@ -22,7 +22,7 @@ from ui.entries import Entry, Feeder, Source
 from ui.figures.base import Caption, Scale
 from ui.jobs import Job
 from ui.live import LiveRun, LiveView
-from ui.loop import leading, run_live
+from ui.loop import run_live, standing
 from ui.palette import palette
 
 T = TypeVar("T")
@@ -49,6 +49,9 @@ class Page:
         self.run = run
         self.palette = palette(theme)
         self.feeder = Feeder()
+        self.pulse: Callable[[], bool] | None = None
+        """Called at every beat of the page's timer, which then runs while training rests too; once it
+        returns False, the whole page runs again."""
         self._origin = f"{run.serial}/{theme}"
 
     def panel(
@@ -109,12 +112,14 @@ class Page:
         label: str,
         work: Callable[[Portrait, Report], T],
         parameters: Hashable = (),
+        of_now: bool = True,
     ) -> Analysis[T]:
         """A button that starts ``work`` on a portrait of that moment, its progress, and its last result.
 
         ``work`` runs on a thread of its own and must report the share done every few milliseconds.
         A ValueError in it is shown as a sentence. ``parameters`` are the choices that the result
-        depends on: where they have changed since, the page says so.
+        depends on: where they have changed since, the page says so. Where ``of_now`` is False, the
+        work is about something else than this moment's network, whose iteration is then not told.
         """
         jobs = self.run.jobs
         with st.container(horizontal=True, vertical_alignment="center", key=f"{name}_analysis"):
@@ -131,7 +136,7 @@ class Page:
                 st.button("Cancel", key=f"{name}_cancel", on_click=partial(jobs.cancel, name))
             done = jobs.done(name)
             if done is not None and job is None:
-                _tell(done, parameters)
+                _tell(done, parameters, of_now)
         if done is None or done.result is None:
             return Analysis(None, None, ())
         return Analysis(done.result, done.iteration, done.number)
@@ -151,14 +156,13 @@ def _progress(job: Job[Any]) -> Source:
     return source
 
 
-def _tell(done: Job[Any], parameters: Hashable) -> None:
+def _tell(done: Job[Any], parameters: Hashable, of_now: bool) -> None:
+    moment = f", at iteration {done.iteration:,}" if of_now else ""
     if done.sentence:
         st.warning(done.sentence, icon=":material/info:")
     elif done.parameters != parameters:
-        st.caption(
-            f"What stands here was made with other choices, at iteration {done.iteration:,}: press again."
-        )
-    else:
+        st.caption(f"What stands here was made with other choices{moment}: press again.")
+    elif of_now:
         st.caption(f"Made from the network at iteration {done.iteration:,}.")
 
 
@@ -167,7 +171,7 @@ def page() -> Iterator[Page]:
     """Everything around a page's own blocks; when they stand, the live loop fills them and trains."""
     board.mount_runtime(on_return=_back)
     run = state.current_run()
-    leads = leading(run)
+    drawn = standing(run)
     controls.sidebar(run)
     state.write_address(run)
     shown = Page(run, st.context.theme.type)
@@ -175,9 +179,9 @@ def page() -> Iterator[Page]:
         controls.transport(run)
         with st.container(key="live-status", width="stretch"):
             shown.panel("status", "status", messages.status)
-    notices.show(run, leads)
+    notices.show(run, drawn)
     yield shown
-    run_live(run, shown.feeder, leads)
+    run_live(run, shown.feeder, drawn, shown.pulse)
 
 
 def _back() -> None:

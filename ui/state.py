@@ -14,8 +14,10 @@ import streamlit as st
 from rnn import Config
 from rnn.presets import DEFAULT_PRESET, PRESET, Preset, PresetError
 from rnn.settings import SETTING, SETTINGS
+from rnn.store import NoRunError, StoreError
 from ui.figures.loss import LossView
-from ui.live import LiveRun, Source
+from ui.live import LiveRun
+from ui.place import Source
 from ui.runs import RUNS
 
 OWN_TEXT = "own"
@@ -28,23 +30,45 @@ _WIDGET = "setting_"
 def current_run() -> LiveRun:
     """This visit's run; on the first call it is found or made from the address."""
     run_id = st.session_state.get(_RUN)
-    run = RUNS.find(run_id) if run_id else None
+    run = _reached(run_id) if run_id else None
     if run is None:
         run = _arrive()
     return run
 
 
+def _reached(run_id: str) -> LiveRun | None:
+    """The run of this id, in memory or in the store; what stands in the way becomes a sentence."""
+    try:
+        return RUNS.reach(run_id)
+    except NoRunError:
+        return None
+    except StoreError as error:
+        complain(str(error))
+        return None
+
+
 def _arrive() -> LiveRun:
     query = dict(st.query_params)
-    run = RUNS.find(query.get(_RUN, ""))
+    run = _reached(query[_RUN]) if _RUN in query else None
     if run is None:
         run = _run_from_address(query)
-        st.session_state[_RUN] = RUNS.add(run)
-    else:
-        st.session_state[_RUN] = query[_RUN]
+        RUNS.add(run)
+    moved(run)
     if query.get(_AUTOPLAY) == "1":
         run.play()
     return run
+
+
+def moved(run: LiveRun) -> None:
+    """Let this visit be about ``run`` from now on, under the id that it has now."""
+    st.session_state[_RUN] = run.run_id
+
+
+def open_run(run_id: str) -> None:
+    """Let this visit be about the run of this id. Raises StoreError if it cannot be opened."""
+    run = RUNS.reach(run_id)
+    moved(run)
+    follow(run.config)
 
 
 def _run_from_address(query: Mapping[str, str]) -> LiveRun:
@@ -59,10 +83,11 @@ def _run_from_address(query: Mapping[str, str]) -> LiveRun:
     config = preset_config(preset)
     spelled = {name: value for name, value in query.items() if name in SETTING}
     try:
-        return LiveRun(preset.text(), Config.from_strings(spelled, config), preset_source(preset))
+        config = Config.from_strings(spelled, config)
+        return LiveRun(preset.text(), config, preset_source(preset), RUNS.place())
     except ValueError as error:
         complain(f"{error} The address is followed without its settings.")
-        return LiveRun(preset.text(), config, preset_source(preset))
+        return LiveRun(preset.text(), config, preset_source(preset), RUNS.place())
 
 
 def preset_config(preset: Preset) -> Config:
@@ -79,7 +104,7 @@ def write_address(run: LiveRun) -> None:
     """Let the address name the run, its text and every setting that differs from the text's own."""
     preset = PRESET.get(run.source.key)
     base = preset_config(preset) if preset else Config()
-    address = {_RUN: st.session_state[_RUN], _TEXT: run.source.key}
+    address = {_RUN: run.run_id, _TEXT: run.source.key}
     address |= run.config.to_strings(base)
     if dict(st.query_params) != address:
         st.query_params.from_dict(address)

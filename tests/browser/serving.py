@@ -32,7 +32,8 @@ def browser_path() -> str:
     raise NoBrowser(f"no browser found (looked for {', '.join(BROWSERS)})")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -52,9 +53,9 @@ def _wait_until_healthy(url: str, server: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def serving() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The address and the process of a dashboard on a free port."""
-    port = _free_port()
+def serving(port: int | None = None) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The address and the process of a dashboard, on a free port if none is given."""
+    port = port or free_port()
     with TemporaryFile() as log:
         command = [sys.executable, "-m", "streamlit", "run", "dashboard.py"]
         options = ["--server.port", str(port), "--server.headless", "true"]
