@@ -672,8 +672,8 @@ class TestKeptRuns:
         capsys.readouterr()
         self.train(*self.KEPT, "100")
         assert capsys.readouterr().err == (
-            "The state that was saved at iteration 60 is damaged, "
-            "but iteration 50 is whole: go on from there.\n"
+            "The state that was saved at iteration 60 is damaged; "
+            "iteration 50 is whole: go on from there.\n"
         )
         whole = Trainer(TEXT, CONFIG)
         whole.advance(steps=100)

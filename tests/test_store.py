@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnn import Config, DiaryEntry, Divergence, Event, History, Trainer
+from rnn import Config, DiaryEntry, Divergence, Event, History, Trainer, checkpoint
 from rnn.history import CAPACITY
 from rnn.store import (
     Card,
@@ -363,8 +363,8 @@ class TestDamage:
         with pytest.raises(DamagedError) as told:
             store.load(run_id)
         assert str(told.value) == (
-            "The state that was saved at iteration 60 is damaged, "
-            "but iteration 50 is whole: go on from there."
+            "The state that was saved at iteration 60 is damaged; "
+            "iteration 50 is whole: go on from there."
         )
         assert (told.value.iteration, told.value.whole) == (60, 50)
         whole = store.load_snapshot(run_id, 50)
@@ -376,7 +376,7 @@ class TestDamage:
         run_id, _ = trained(store, 10)
         for iteration in (0, 10):
             self.damage(store, run_id, iteration)
-        with pytest.raises(DamagedError, match="and no earlier one is whole") as told:
+        with pytest.raises(DamagedError, match="; no earlier one is whole") as told:
             store.load(run_id)
         assert told.value.whole is None
 
@@ -401,10 +401,25 @@ class TestDamage:
             assert error.whole == 0
             assert str(error).count(".") == 1
 
+    def test_a_state_of_another_version_is_no_damage(self, store: Store) -> None:
+        run_id, _ = trained(store, 10)
+        path = store.snapshot_path(run_id, 10)
+        with np.load(path) as arrays:
+            parts = dict(arrays)
+        description = json.loads(parts["description"].tobytes()) | {"version": 77}
+        parts["description"] = np.frombuffer(json.dumps(description).encode(), np.uint8)
+        np.savez(path, **parts)
+        with pytest.raises(DamagedError) as told:
+            store.load(run_id)
+        assert str(told.value) == (
+            "The state that was saved at iteration 10 cannot be used: it has version 77, but this "
+            f"program reads {checkpoint.VERSION}; iteration 0 is whole: go on from there."
+        )
+
     def test_a_file_of_another_iteration_is_no_stand_in(self, store: Store) -> None:
         run_id, _ = trained(store, 10, 50)
         shutil.copy(store.snapshot_path(run_id, 10), store.snapshot_path(run_id, 50))
-        with pytest.raises(DamagedError, match="iteration 50 is damaged, but iteration 10"):
+        with pytest.raises(DamagedError, match="iteration 50 is damaged; iteration 10"):
             store.load(run_id)
 
     def test_a_file_that_is_missing(self, store: Store) -> None:
@@ -842,7 +857,7 @@ class TestRecorder:
         recorder.save(trainer, "diverged")
         recorder.close()
         run_id = self.only(store)
-        assert [state.iteration for state in store.snapshots(run_id)][-2:] == [150, 200]
+        assert store.snapshots(run_id)[-1].iteration == 200
         assert store.run(run_id).status == "diverged"
         assert_same_run(store.load(run_id), trainer)
 

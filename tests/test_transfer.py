@@ -335,7 +335,7 @@ BAD: list[tuple[str, Callable[[bytes], bytes], str]] = [
     (
         "a pickle inside a state",
         with_members(with_a_pickle),
-        "cannot be imported: the state that was saved at iteration 100 is damaged",
+        "iteration 100 cannot be used: its array params/Whh has the wrong type",
     ),
     (
         "a state of another text",

@@ -51,13 +51,15 @@ def write(folder: Path, text: str, state: State) -> Snapshot:
 
 def read(folder: Path, state: Snapshot) -> Trainer:
     """A trainer that stands where the state was saved. Raises DamagedError."""
-    damaged = f"The state that was saved at iteration {state.iteration:,} is damaged"
+    saved = f"The state that was saved at iteration {state.iteration:,}"
     try:
         trainer = Trainer.load(state_path(folder, state))
     except CheckpointError as error:
-        raise DamagedError(f"{damaged}.", state.iteration) from error
+        _, found, reason = str(error).partition("cannot be used: ")
+        trouble = f"{saved} {found}{reason}" if found else f"{saved} is damaged."
+        raise DamagedError(trouble, state.iteration) from error
     if trainer.iteration != state.iteration:
-        raise DamagedError(f"{damaged}.", state.iteration)
+        raise DamagedError(f"{saved} is damaged.", state.iteration)
     return trainer
 
 

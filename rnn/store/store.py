@@ -316,10 +316,8 @@ class Store:
                 with suppress(DamagedError):
                     files.read(folder, state)
                     offer = f"iteration {state.iteration:,} is whole: go on from there"
-                    return DamagedError(
-                        f"{sentence}, but {offer}.", error.iteration, state.iteration
-                    )
-        return DamagedError(f"{sentence}, and no earlier one is whole.", error.iteration)
+                    return DamagedError(f"{sentence}; {offer}.", error.iteration, state.iteration)
+        return DamagedError(f"{sentence}; no earlier one is whole.", error.iteration)
 
     # -- what a person says of a run -------------------------------------------------------------
 
