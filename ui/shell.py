@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from rnn.analysis import Portrait, Report
 from ui import board, controls, messages, notices, state
@@ -24,6 +25,7 @@ from ui.jobs import Job
 from ui.live import LiveRun, LiveView
 from ui.loop import run_live, standing
 from ui.palette import palette
+from ui.plain import plain
 
 T = TypeVar("T")
 RIBBON_HEIGHT = 180
@@ -159,7 +161,7 @@ def _progress(job: Job[Any]) -> Source:
 def _tell(done: Job[Any], parameters: Hashable, of_now: bool) -> None:
     moment = f", at iteration {done.iteration:,}" if of_now else ""
     if done.sentence:
-        st.warning(done.sentence, icon=":material/info:")
+        st.warning(plain(done.sentence), icon=":material/info:")
     elif done.parameters != parameters:
         st.caption(f"What stands here was made with other choices{moment}: press again.")
     elif of_now:
@@ -169,6 +171,7 @@ def _tell(done: Job[Any], parameters: Hashable, of_now: bool) -> None:
 @contextmanager
 def page() -> Iterator[Page]:
     """Everything around a page's own blocks; when they stand, the live loop fills them and trains."""
+    _require_entry()
     board.mount_runtime(on_return=_back)
     run = state.current_run()
     drawn = standing(run)
@@ -182,6 +185,17 @@ def page() -> Iterator[Page]:
     notices.show(run, drawn)
     yield shown
     run_live(run, shown.feeder, drawn, shown.pulse)
+
+
+def _require_entry() -> None:
+    """Have the page run by way of the entry, which brings navigation and the wide layout.
+
+    Until `st.navigation` was called for the first time, Streamlit takes the scripts in ``pages`` for
+    pages of its older kind: a server whose first visitor asks for one of them runs it by itself.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
 
 
 def _back() -> None:

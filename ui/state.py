@@ -140,11 +140,14 @@ def widget_key(name: str) -> str:
 
 
 def prepare_widgets(config: Config) -> None:
-    """Give every setting's widget its value from ``config``, where it has none yet."""
+    """Give every setting's widget its value: the one that it has, or else that of ``config``.
+
+    A value that is not given anew counts as dropped after a change of page: the browser would then
+    send the widget's smallest one, as if the person had chosen it.
+    """
     for setting in SETTINGS:
         key = widget_key(setting.name)
-        if key not in st.session_state:
-            st.session_state[key] = getattr(config, setting.name)
+        st.session_state[key] = st.session_state.get(key, getattr(config, setting.name))
 
 
 def follow(config: Config) -> None:

@@ -31,8 +31,8 @@ def open_page(page: Page, url: str) -> None:
 def wait_for_iteration(page: Page, at_least: int) -> None:
     page.wait_for_function(
         """least => {
-            const line = document.querySelector('.rnn-status-line').textContent;
-            const found = line.match(/iteration ([\\d,]+)/);
+            const line = document.querySelector('.rnn-status-line')?.textContent;
+            const found = line?.match(/iteration ([\\d,]+)/);
             return found && Number(found[1].replaceAll(',', '')) >= least;
         }""",
         arg=at_least,

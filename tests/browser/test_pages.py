@@ -1,0 +1,59 @@
+"""All pages share one live run, whichever is asked for first."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.serving import PATIENCE, serving
+from tests.browser.test_train_page import iteration, press, settled_iteration, wait_for_iteration
+
+pytestmark = pytest.mark.browser
+
+PAGES = ["Sample", "Memory", "Gradients and weights", "Data", "Compare", "Train"]
+
+
+def go_to(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name, exact=True).first.click()
+    page.wait_for_function(
+        "name => document.querySelector('a[aria-current=page]')?.textContent.includes(name)",
+        arg=name,
+    )
+
+
+def address(page: Page) -> str:
+    return str(page.evaluate("new URL(location).search"))
+
+
+def test_training_goes_on_whichever_page_is_open(page: Page, server: str) -> None:
+    page.goto(server)
+    page.wait_for_function("window.rnnBoard && rnnBoard.painted > 0")
+    press(page, "Train")
+    wait_for_iteration(page, 100)
+    where = address(page)
+    for name in PAGES:
+        before = iteration(page)
+        go_to(page, name)
+        wait_for_iteration(page, before + 100)
+        assert address(page) == where
+    go_to(page, "Data")
+    press(page, "Pause")
+    page.get_by_role("button", name="Train").first.wait_for()
+    stopped = settled_iteration(page)
+    press(page, "Step")
+    wait_for_iteration(page, stopped + 1)
+    assert address(page) == where  # no setting has moved on the way
+
+
+@pytest.mark.parametrize("first", ["data", "memory"])
+def test_a_server_s_first_visitor_may_ask_for_any_page(browser: Browser, first: str) -> None:
+    with serving() as (url, _):
+        page = browser.new_page()
+        page.set_default_timeout(PATIENCE * 1000)
+        page.goto(f"{url}/{first}")
+        page.wait_for_function("window.rnnBoard && rnnBoard.painted > 0")
+        for name in PAGES:
+            page.get_by_role("link", name=name, exact=True).first.wait_for()
+        assert page.locator("[data-testid=stSidebarNav]").count() == 0
+        assert page.url.startswith(f"{url}/{first}?")
+        page.close()
