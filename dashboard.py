@@ -11,6 +11,7 @@ st.navigation(
         st.Page("pages/memory.py", title="Memory"),
         st.Page("pages/gradients.py", title="Gradients and weights"),
         st.Page("pages/data.py", title="Data"),
+        st.Page("pages/compare.py", title="Compare"),
     ],
     position="top",
 ).run()

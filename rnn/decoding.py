@@ -126,6 +126,18 @@ def decode(data: bytes) -> Decoded:
     return Decoded(text, encoding, _sentence(said, changed))
 
 
+def unified(text: str) -> tuple[str, str]:
+    """A text that came as characters as a file's would be: without a byte order mark, lines with LF.
+
+    With it comes one sentence on what was changed, empty if nothing was.
+    """
+    said = ""
+    if text.startswith("\ufeff"):
+        text, said = text[1:], "the byte order mark was left out"
+    text, changed = _with_lf(text)
+    return text, _sentence(said, changed)
+
+
 def _check_size(size: int) -> None:
     if size == 0:
         raise DecodingError("The file is empty: choose one with some text in it.")

@@ -1,9 +1,9 @@
 """What a run remembers of itself, in a bounded memory however long the run is.
 
-Losses are in nats per character throughout. Three series thin themselves out as they grow: the
+Losses are in nats per character throughout. Four series thin themselves out as they grow: the
 curve into buckets that keep its extremes, the held-out losses by leaving out every second one, the
-diary of samples by doubling the iterations between its entries. What is kept depends on what was
-recorded alone, never on who looked when.
+diary of samples and the traces by doubling the iterations between their entries. What is kept
+depends on what was recorded alone, never on who looked when.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rnn.moments import Moment
+from rnn.traces import Traces
 
 FloatArray = NDArray[np.float64]
 Int64Array = NDArray[np.int64]
@@ -83,7 +86,7 @@ _Entry = TypeVar("_Entry", Event, DiaryEntry)
 
 
 class History:
-    """The curve, the held-out losses, the events and the diary of samples of one run."""
+    """The curve, the held-out losses, the events, the diary of samples and the traces of one run."""
 
     def __init__(self) -> None:
         """Start empty."""
@@ -91,6 +94,7 @@ class History:
         self._held_out = _Thinned()
         self._events: list[Event] = []
         self._diary = _Diary()
+        self._traces = Traces()
 
     def record(
         self, iteration: int, loss: float, smooth: float, gradient_norm: float, seq_length: int
@@ -137,6 +141,19 @@ class History:
         """The samples kept, oldest first; the very first one is always there."""
         return tuple(self._diary.entries)
 
+    def moment_due(self, iteration: int) -> bool:
+        """Whether the step that completes this many iterations is to be measured in detail."""
+        return self._traces.due(iteration)
+
+    def add_moment(self, moment: Moment) -> None:
+        """Note a moment that is due; the traces then thin themselves out."""
+        self._traces.add(moment)
+
+    @property
+    def moments(self) -> tuple[Moment, ...]:
+        """The moments kept, oldest first."""
+        return self._traces.moments
+
     def copy(self) -> History:
         """An independent copy; some tens of microseconds."""
         twin = History()
@@ -144,6 +161,7 @@ class History:
         twin._held_out = self._held_out.copy()
         twin._events = self._events.copy()
         twin._diary = self._diary.copy()
+        twin._traces = self._traces.copy()
         return twin
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -160,6 +178,7 @@ class History:
             "events": _json_bytes(self._events),
             "diary": _json_bytes(self._diary.entries),
             "diary_floor": np.array(self._diary.floor, dtype=np.int64),
+            **self._traces.to_arrays(),
         }
 
     @classmethod
@@ -443,6 +462,7 @@ def _read(mapping: Mapping[str, NDArray[Any]]) -> History:
     history._diary = _Diary.restored(
         _entries(DiaryEntry, mapping["diary"]), _whole(mapping["diary_floor"])
     )
+    history._traces = Traces.from_arrays(mapping)
     return history
 
 

@@ -8,13 +8,15 @@ so that a change of rate acts at once); RMSprop, Tieleman and Hinton 2012; Adam,
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from rnn.network import Array
 
 EPSILON = 1e-8
+EVERYWHERE = slice(None)
+Places: TypeAlias = Array | slice
 
 
 class Optimiser(ABC):
@@ -34,9 +36,14 @@ class Optimiser(ABC):
         self._work_out_change(gradient, rate)
         np.subtract(weights, self._change, weights)
 
-    def effective_rate(self, rate: float) -> Array:
-        """(N,) the learning rate that every single weight has now."""
-        return np.full_like(self._change, rate)
+    @property
+    def last_change(self) -> Array:
+        """(N,) what the last update made here has subtracted from the weights; a live view."""
+        return self._change
+
+    def effective_rate(self, rate: float, places: Places = EVERYWHERE) -> Array:
+        """(N,) the learning rate that every single weight has now, or those at `places`."""
+        return np.full_like(self._change[places], rate)
 
     def last_update(self, gradient: Array, rate: float) -> Array:
         """(N,) what the last step added to each weight, from the gradient and rate it had."""
@@ -62,8 +69,8 @@ class Adagrad(Optimiser):
         np.add(squares, change, squares)
         _divide_by_root(gradient, squares, rate, change)
 
-    def effective_rate(self, rate: float) -> Array:  # noqa: D102  # as in Optimiser
-        return np.asarray(rate / np.sqrt(self.slots["squares"] + EPSILON))
+    def effective_rate(self, rate: float, places: Places = EVERYWHERE) -> Array:  # noqa: D102  # as in Optimiser
+        return np.asarray(rate / np.sqrt(self.slots["squares"][places] + EPSILON))
 
 
 class RmsProp(Adagrad):
@@ -119,8 +126,8 @@ class Adam(Optimiser):
     def _correction(self, decay: float) -> float:
         return 1.0 / (1.0 - decay ** max(self.steps, 1))
 
-    def effective_rate(self, rate: float) -> Array:  # noqa: D102  # as in Optimiser
-        squares = self.slots["squares"] * self._correction(self.squares_decay)
+    def effective_rate(self, rate: float, places: Places = EVERYWHERE) -> Array:  # noqa: D102  # as in Optimiser
+        squares = self.slots["squares"][places] * self._correction(self.squares_decay)
         return np.asarray(rate / (np.sqrt(squares) + EPSILON))
 
     def _direction(self, gradient: Array) -> Array:

@@ -148,9 +148,9 @@ PRESETS = (
         key="counting",
         title="Counting rhyme: One, two, buckle my shoe",
         watch_for=(
-            "First come number words, then whole lines, about half of them right after 2,500 "
-            "iterations, and last their order: after 10,000 the sample counts from one to twenty "
-            "with few slips and begins again."
+            "First come single words, then whole lines and their order, about half of it right "
+            "after 2,500 iterations, sooner or later with another seed. After 10,000 the sample "
+            "counts from one to twenty with few slips and begins again."
         ),
         load=_counting,
         config={"hidden_size": 64},
@@ -159,9 +159,9 @@ PRESETS = (
         key="verse",
         title="Verse: Who killed Cock Robin?",
         watch_for=(
-            "Gibberish becomes words within about 5,000 iterations and whole lines of the rhyme "
-            "between 10,000 and 20,000. Meanwhile the smooth loss falls from 90 nats per window to "
-            "about 16 at 5,000 and 5 at 10,500, sooner or later with another seed."
+            "Gibberish becomes words within about 5,000 iterations, and by 15,000 about a third of "
+            "the lines are lines of the rhyme. Meanwhile the smooth loss falls from 90 nats per "
+            "window to about 12 at 5,000 and 3.5 at 10,500, sooner or later with another seed."
         ),
         load=partial(_from_file, "verse.txt"),
     ),
@@ -169,8 +169,8 @@ PRESETS = (
         key="alice",
         title="Story: Alice in Wonderland, chapters 1 to 3",
         watch_for=(
-            "Within about 5,000 iterations the sample has the length of the lines and words such "
-            "as the, she, and, Alice. From about 15,000 on the held-out loss hardly falls while "
+            "Within about 2,500 iterations the sample has words such as the, she, and; within "
+            "10,000 also Alice. Between 10,000 and 20,000 the held-out loss stops falling while "
             "the training loss still does: the network is learning this text by heart."
         ),
         load=partial(_from_file, "alice.txt"),
@@ -180,9 +180,9 @@ PRESETS = (
         key="python",
         title="Program: Python's own source",
         watch_for=(
-            "Indented lines come within about 2,500 iterations, self and def within 5,000, and by "
-            "15,000 most indents are multiples of four. By then the held-out loss has stopped "
-            "falling while the training loss has not."
+            "Indented lines come within about 2,500 iterations, self within 5,000, def within "
+            "10,000, and by 15,000 most indents are multiples of four. By then the held-out loss "
+            "has all but stopped falling while the training loss has not."
         ),
         load=_python_source,
         config=_LONG,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,44 @@ def sampled_probabilities(network: Network, states: Array) -> Array:
     return softmax(states @ network.params["Why"].T + network.params["by"])
 
 
+class Pen:
+    """Reads and writes one character at a time, into buffers that are bound once.
+
+    `hidden` (H,) is the state after all that was read so far, `logits` (V,) what is expected next;
+    the next character overwrites both.
+    """
+
+    __slots__ = ("_columns", "_from_h", "_h1", "_noisy", "_stack_T", "_z", "hidden", "logits")
+
+    def __init__(self, network: Network, hidden: Array) -> None:
+        """Take up the network's weights at the state `hidden` (H,), which is copied."""
+        H = network.hidden_size
+        self._columns, self._stack_T = network.columns, network.stack.T
+        self._h1 = np.ones(H + 1, network.dtype)  # the last entry stays one
+        self._h1[:H] = hidden
+        self._z = self._h1.dot(self._stack_T)
+        self.hidden, self.logits = self._h1[:H], self._z[H:]
+        self._from_h = self._z[:H]  # Whh h + bh
+        self._noisy = np.zeros_like(self.logits)
+
+    def read(self, character: int) -> None:
+        """Take in one character."""
+        np.add(self._from_h, self._columns[character], self._from_h)
+        np.tanh(self._from_h, self.hidden)
+        self._h1.dot(self._stack_T, self._z)
+
+    def choose(self, noise: Array, top_k: int) -> int:
+        """The next character, drawn with one row (V,) of `scaled` noise; it is not read yet.
+
+        The likeliest character after Gumbel noise has been added to y / temperature is distributed
+        as softmax(y / temperature) (Gumbel 1954): no softmax, no sum, no search.
+        """
+        np.add(self.logits, noise, self._noisy)
+        if top_k:
+            return _likeliest(self.logits, self._noisy, top_k)
+        return int(self._noisy.argmax())
+
+
 def draw(
     network: Network,
     hidden: Array,
@@ -70,50 +109,37 @@ def draw(
     rng: np.random.Generator,
     states: Array | None = None,
 ) -> Array:
-    """The drawn characters alone (n,); the states that gave them go into `states` (n, H) if given.
-
-    The likeliest character after Gumbel noise has been added to y / temperature is distributed as
-    softmax(y / temperature) (Gumbel 1954): no softmax, no sum, no search, character by character.
-    """
-    H, columns, stack_T = network.hidden_size, network.columns, network.stack.T
-    h1 = np.ones(H + 1, network.dtype)  # the last entry stays one
-    h1[:H] = hidden
-    add, tanh, dot = np.add, np.tanh, h1.dot
-    h, z = h1[:H], dot(stack_T)
-    from_h, y, noisy = z[:H], z[H:], np.zeros_like(z[H:])  # Whh h + bh; Why h + by
-
-    def read(character: int) -> None:
-        add(from_h, columns[character], from_h)
-        tanh(from_h, h)
-        dot(stack_T, z)
-
+    """The drawn characters alone (n,); the states that gave them go into `states` (n, H) if given."""
+    pen = Pen(network, hidden)
     for character in inputs.tolist():
-        read(character)
+        pen.read(character)
     ids = np.zeros(n, np.intp)
-    for i, noise in enumerate(_noise(rng, (n, len(y)), temperature, y.dtype)):
-        add(y, noise, noisy)
-        character = _likeliest(y, noisy, top_k) if top_k else int(noisy.argmax())
+    blocks = gumbel_noise(rng, n, network.vocab_size)
+    rows = chain.from_iterable(scaled(block, temperature, network.dtype) for block in blocks)
+    for i, noise in enumerate(rows):
+        character = pen.choose(noise, top_k)
         if states is not None:
-            states[i] = h
+            states[i] = pen.hidden
         ids[i] = character
-        read(character)
+        pen.read(character)
     return ids
 
 
-def _noise(
-    rng: np.random.Generator, shape: tuple[int, int], temperature: float, dtype: np.dtype[Any]
-) -> Iterator[Array]:
-    """n rows (V,), of shape (n, V) together, of standard Gumbel noise, times the temperature.
+def gumbel_noise(rng: np.random.Generator, n: int, vocab_size: int) -> Iterator[Array]:
+    """Standard Gumbel noise in blocks of rows (…, V), n rows together.
 
-    What is taken from `rng` depends on the shape alone, so that two samples from one seed differ by
-    the weights and the settings alone.
+    What a row holds depends on `rng`, on V and on the rows before it alone, so that two samples from
+    one seed differ by the weights and the settings alone.
     """
-    n, vocab_size = shape
     for start in range(0, n, NOISE_ROWS):
         noise = rng.standard_exponential((min(NOISE_ROWS, n - start), vocab_size))
         np.log(noise, noise)
-        noise = -temperature * noise if temperature else np.zeros_like(noise)
-        yield from noise.astype(dtype)
+        yield np.negative(noise, noise)
+
+
+def scaled(noise: Array, temperature: float, dtype: np.dtype[Any]) -> Array:
+    """Gumbel noise times the temperature, in the network's precision; none at temperature 0."""
+    return np.asarray(temperature * noise if temperature else np.zeros_like(noise), dtype)
 
 
 def _likeliest(y: Array, noisy: Array, top_k: int) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnn.history import Curve, DiaryEntry, Event
+from rnn.moments import Moment
 from rnn.sampler import Sample
 from rnn.threads import single_thread
 from rnn.trainer import Trainer
@@ -59,14 +60,15 @@ class Gauges:
     """Figures on the health of training; ``None`` where there has been no step yet.
 
     ``gradient_norm`` is the L2 norm of all gradients after the clip, in nats per unit of weight;
-    ``update_ratio`` is log10 of the L2 norm of the last update over that of the weights.
+    ``update_ratio`` is log10 of the L2 norm of the last update over that of the weights;
+    ``effective_rate`` is the median over all weights.
     """
 
     gradient_norm: float | None
     clipped_share: float | None
     saturated_share: float | None
     update_ratio: float | None
-    effective_rate: float
+    effective_rate: float | None
     spectral_radius: float | None
 
 
@@ -85,6 +87,7 @@ class Snapshot:
     held_out: tuple[Array, Array]
     events: tuple[Event, ...]
     diary: tuple[DiaryEntry, ...]
+    moments: tuple[Moment, ...]
     window: WindowView | None
     histograms: Mapping[str, Histogram]
     live_sample: LiveSample | None
@@ -115,6 +118,7 @@ def take(
         held_out=trainer.history.held_out(),
         events=trainer.history.events,
         diary=trainer.history.diary,
+        moments=trainer.history.moments,
         window=_window(trainer),
         histograms=_histograms(trainer.params, initial_params),
         live_sample=live_sample,
@@ -179,10 +183,10 @@ def axis_limit(largest: float) -> float:
 
 
 def _gauges(trainer: Trainer, radius: float | None) -> Gauges:
-    rates = np.concatenate([rate.ravel() for rate in trainer.effective_rate().values()])
     window = trainer.last_window
     if window is None:
-        return Gauges(None, None, None, None, float(np.median(rates)), radius)
+        return Gauges(None, None, None, None, None, radius)
+    rates = np.concatenate([rate.ravel() for rate in trainer.effective_rate().values()])
     return Gauges(
         gradient_norm=_norm(trainer.gradients),
         clipped_share=_clipped_share(trainer.gradients, trainer.config.clip),

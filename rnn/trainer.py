@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 
 from rnn import checkpoint
 from rnn.history import DiaryEntry, Event, History
+from rnn.moments import Moment, after_update, before_clip
 from rnn.network import Array, Network, Unrolled, parameter_count
 from rnn.optimisers import OPTIMISERS
 from rnn.sampler import Sample, draw, sampled_probabilities
@@ -211,21 +213,42 @@ class Trainer:
             unrolled.before.fill(0.0)
         loss = unrolled.forward()
         unrolled.backward()
-        self._clip()
+        noted = self.history.moment_due(self.iteration + 1)
+        unclipped = before_clip(unrolled, config.clip) if noted else None
+        _clip(network.gradient, config.clip)
         gradient_square = float(network.gradient.dot(network.gradient))
         self._require_sound(loss, gradient_square)
         self._optimiser.update(network.weights, network.gradient, config.learning_rate)
         np.copyto(unrolled.before, unrolled.after)
         self._last_rate = config.learning_rate
         self._stepped = True
+        if unclipped is not None:
+            rate = config.learning_rate
+            moment = after_update(unclipped, self.iteration + 1, unrolled, self._optimiser, rate)
+            self.history.add_moment(moment)
         self._remember(loss, math.sqrt(gradient_square))
         return loss
 
-    def _clip(self) -> None:
-        """Cut every element of the gradient to [-clip, clip]; a clip of 0 is no clip."""
-        clip, gradient = self.config.clip, self.network.gradient
-        if clip:
-            gradient.clip(-clip, clip, gradient)
+    def rehearsal(self) -> Moment:
+        """The moment that the next step would be, worked out on copies: the run stays as it is.
+
+        The numbers may be infinite or NaN where that step would diverge.
+        """
+        config = self.config
+        network = Network(config.hidden_size, len(self.vocabulary), config.dtype)
+        np.copyto(network.weights, self.network.weights)
+        optimiser = deepcopy(self._optimiser)
+        unrolled = Unrolled(network, config.seq_length, config.streams)
+        copy(self._reader).read(unrolled.ids)
+        unrolled.before[...] = self.hidden_streams
+        with single_thread(), np.errstate(all="ignore"):
+            unrolled.forward()
+            unrolled.backward()
+            unclipped = before_clip(unrolled, config.clip)
+            _clip(network.gradient, config.clip)
+            optimiser.update(network.weights, network.gradient, config.learning_rate)
+            rate = config.learning_rate
+            return after_update(unclipped, self.iteration + 1, unrolled, optimiser, rate)
 
     def _remember(self, loss: float, gradient_norm: float) -> None:
         """Count the iteration that has just been taken and write the history."""
@@ -456,6 +479,12 @@ class Trainer:
             ) from error
         trainer.restore(state)
         return trainer
+
+
+def _clip(gradient: Array, clip: float) -> None:
+    """Cut every element of the gradient (N,) to [-clip, clip]; a clip of 0 is no clip."""
+    if clip:
+        gradient.clip(-clip, clip, gradient)
 
 
 def _held_out_window(network: Network, ids: Array) -> Unrolled | None:

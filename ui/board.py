@@ -26,6 +26,8 @@ _RUNTIME_PARTS = (
     "chart.js",
     "words.js",
     "ribbon.js",
+    "compare.js",
+    "moments.js",
     "runtime.js",
 )
 

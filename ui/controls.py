@@ -8,17 +8,17 @@ from functools import partial
 
 import streamlit as st
 
-from rnn.decoding import check_text, decode, describe
+from rnn.decoding import check_text, decode, unified
 from rnn.levels import UNITS
 from rnn.presets import PRESET, PRESETS
-from rnn.settings import SETTINGS, Config, Setting
-from ui import state
+from rnn.settings import SETTINGS, Config, Setting, SettingError
+from ui import estimate, state
 from ui.live import LiveRun, Target
 from ui.place import Source
+from ui.plain import plain
 
 _UNIT_LABELS = {unit.key: unit.label for unit in UNITS}
 _LOG_STEPS = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
-_MOST_PASTED = 1_000_000
 _NEWEST_SEED = 2**32
 
 
@@ -111,7 +111,8 @@ def sidebar(run: LiveRun) -> None:
         _settings_group(run, "Network", "Takes effect at Reset.", expanded=False)
         waiting = state.pending(run)
         if waiting:
-            st.info("Waiting for Reset: " + ", ".join(waiting), icon=":material/hourglass_top:")
+            sentence = "Waiting for Reset: " + ", ".join(waiting)
+            st.info(plain(sentence), icon=":material/hourglass_top:")
 
 
 def _settings_group(run: LiveRun, group: str, caption: str, *, expanded: bool) -> None:
@@ -120,6 +121,16 @@ def _settings_group(run: LiveRun, group: str, caption: str, *, expanded: bool) -
         for setting in SETTINGS:
             if setting.group == group:
                 _widget(run, setting)
+        if group == "Network":
+            _network_estimate(run)
+
+
+def _network_estimate(run: LiveRun) -> None:
+    try:
+        config = state.drafted_config(run)
+    except SettingError:
+        return  # Reset will say what is wrong
+    st.caption(plain(estimate.network_words(config, run.text, run.chars)))
 
 
 def _widget(run: LiveRun, setting: Setting) -> None:
@@ -141,7 +152,7 @@ def _widget(run: LiveRun, setting: Setting) -> None:
         st.select_slider(
             setting.label,
             options,
-            format_func=lambda value: f"{value:g}",
+            format_func=_in_short,
             key=key,
             help=setting.help,
             on_change=change,
@@ -185,13 +196,20 @@ def _bounds(setting: Setting) -> tuple[float, float]:
 
 
 def _log_options(setting: Setting, current: float) -> list[float]:
-    """Round values over the setting's range, evenly spaced to the eye, and the present one."""
+    """Round values over the setting's range, evenly spaced to the eye, and the present one.
+
+    No two look alike: the browser knows them by how they look alone.
+    """
     low, high = _bounds(setting)
-    whole = setting.kind is int
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = {float(f"{step * 10.0**power:.3g}") for power in powers for step in _LOG_STEPS}
-    kept = {value for value in steps if low <= value <= high} | {low, high, current}
-    return sorted({int(value) for value in kept} if whole else kept)
+    steps = [float(f"{step * 10.0**power:.3g}") for power in powers for step in _LOG_STEPS]
+    kept = [low, high, *(step for step in steps if low <= step <= high), current]
+    kind = int if setting.kind is int else float
+    return sorted({_in_short(value): kind(value) for value in kept}.values())
+
+
+def _in_short(value: float) -> str:
+    return f"{value:g}"
 
 
 def _changed(run: LiveRun, setting: Setting) -> None:
@@ -214,8 +232,7 @@ def _text_group(run: LiveRun) -> None:
             on_change=_guarded(partial(_choose_preset, run)),
             help="Texts from easy to hard. Choosing one begins a new run on it.",
         )
-        facts = describe(run.text)
-        st.caption(f"{facts.length:,} characters, {facts.distinct:,} distinct.")
+        st.caption(f"{len(run.text):,} characters, {len(run.chars):,} distinct.")
         if run.source.key in PRESET:
             st.caption(PRESET[run.source.key].watch_for)
         with st.popover("Your own text…", icon=":material/edit_note:", width="stretch"):
@@ -240,7 +257,7 @@ def _begin_with(run: LiveRun, text: str, config: Config, source: Source) -> None
 
 
 def _own_text(run: LiveRun) -> None:
-    st.text_area("Paste a text", key="pasted", height=160, max_chars=_MOST_PASTED)
+    st.text_area("Paste a text", key="pasted", height=160, max_chars=estimate.MOST_PASTED)
     st.button("Learn this text", type="primary", on_click=_guarded(partial(_use_pasted, run)))
     number = state.widget_value("uploads", 0)
     st.file_uploader(
@@ -249,11 +266,14 @@ def _own_text(run: LiveRun) -> None:
         on_change=_guarded(partial(_use_upload, run, number)),
         help="UTF-8 is best; other encodings are recognised or refused. The file stays on this computer.",
     )
+    st.caption(plain(estimate.text_words(run.config, len(run.chars))))
 
 
 def _use_pasted(run: LiveRun) -> None:
-    text = state.widget_value("pasted", "")
+    text, note = unified(state.widget_value("pasted", ""))
     _begin_with(run, text, run.config, Source(state.OWN_TEXT, "your own text"))
+    if note:
+        state.complain(note)
 
 
 def _use_upload(run: LiveRun, number: int) -> None:

@@ -119,8 +119,10 @@ def _update(ratio: float | None) -> Reading:
     return Reading(f"{ratio:.1f} (log10)", _judge(ratio, (-5.0, -2.0), (-6.0, -1.0)), healthy)
 
 
-def _rate(rate: float) -> Reading:
+def _rate(rate: float | None) -> Reading:
     healthy = "fine: above 0.0001"
+    if rate is None:
+        return Reading("–", "none", healthy)
     mark = "fine" if rate >= 1e-4 else "watch"
     return Reading(f"{rate:.2g}", mark if math.isfinite(rate) else "trouble", healthy)
 

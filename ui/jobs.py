@@ -81,6 +81,12 @@ class Jobs:
         if job is not None:
             job.cancelled.set()
 
+    def drop(self, name: str) -> None:
+        """End the analysis ``name`` if it is under way, and drop its last result."""
+        self.cancel(name)
+        with self._lock:
+            self._done.pop(name, None)
+
     def forget(self) -> None:
         """End everything and drop all results: they are about another run."""
         with self._lock:

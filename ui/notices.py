@@ -7,6 +7,7 @@ import streamlit as st
 from ui import state, visitors
 from ui.live import LiveRun, Notice
 from ui.loop import Standing
+from ui.plain import plain
 
 _WATCHING = ":material/visibility:"
 
@@ -17,19 +18,19 @@ def show(run: LiveRun, standing: Standing) -> None:
         st.info("Another tab trains this run; this one follows it.", icon=_WATCHING)
         st.button("Train it from here", on_click=run.take_lead, args=(visitors.visitor(),))
     if standing.elsewhere:
-        st.info(standing.elsewhere, icon=_WATCHING)
+        st.info(plain(standing.elsewhere), icon=_WATCHING)
         st.button("Take it over", on_click=run.take_over)
     elif run.notice is not None:
         _notice(run, run.notice)
     if run.place.trouble:
-        st.warning(f"{run.place.trouble} Training goes on, unsaved.", icon=":material/save:")
+        st.warning(plain(f"{run.place.trouble} Training goes on, unsaved."), icon=":material/save:")
     for sentence in state.complaints():
-        st.warning(sentence, icon=":material/info:")
+        st.warning(plain(sentence), icon=":material/info:")
 
 
 def _notice(run: LiveRun, notice: Notice) -> None:
     if notice.kind == "diverged":
-        st.error(notice.sentence, icon=":material/trending_up:")
+        st.error(plain(notice.sentence), icon=":material/trending_up:")
         st.button(
             "Go on with a tenth of the learning rate",
             on_click=_recover,
@@ -37,9 +38,9 @@ def _notice(run: LiveRun, notice: Notice) -> None:
             icon=":material/healing:",
         )
     elif notice.kind == "target":
-        st.success(notice.sentence, icon=":material/flag:")
+        st.success(plain(notice.sentence), icon=":material/flag:")
     else:
-        st.error(notice.sentence, icon=":material/error:")
+        st.error(plain(notice.sentence), icon=":material/error:")
 
 
 def _recover(run: LiveRun) -> None:

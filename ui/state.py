@@ -129,6 +129,10 @@ def guarded(action: Callable[[], object]) -> None:
         action()
     except (ValueError, PresetError) as error:
         complain(str(error))
+    except MemoryError:
+        complain(
+            "This computer has not enough free memory for that: choose a smaller network or text."
+        )
 
 
 # Widgets
@@ -142,12 +146,13 @@ def widget_key(name: str) -> str:
 def prepare_widgets(config: Config) -> None:
     """Give every setting's widget its value: the one that it has, or else that of ``config``.
 
-    A value that is not given anew counts as dropped after a change of page: the browser would then
-    send the widget's smallest one, as if the person had chosen it.
+    What takes effect at once is always that of ``config``, which another tab may have changed. A value
+    that is not given anew counts as dropped after a change of page: the browser would then send the
+    widget's smallest one, as if the person had chosen it.
     """
     for setting in SETTINGS:
-        key = widget_key(setting.name)
-        st.session_state[key] = st.session_state.get(key, getattr(config, setting.name))
+        key, value = widget_key(setting.name), getattr(config, setting.name)
+        st.session_state[key] = value if setting.live else st.session_state.get(key, value)
 
 
 def follow(config: Config) -> None:

@@ -53,11 +53,13 @@ def _wait_until_healthy(url: str, server: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def serving(port: int | None = None) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The address and the process of a dashboard, on a free port if none is given."""
+def serving(
+    port: int | None = None, script: str = "dashboard.py"
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The address and the process of a dashboard, or of another script, on a free port if none is given."""
     port = port or free_port()
     with TemporaryFile() as log:
-        command = [sys.executable, "-m", "streamlit", "run", "dashboard.py"]
+        command = [sys.executable, "-m", "streamlit", "run", script]
         options = ["--server.port", str(port), "--server.headless", "true"]
         process = subprocess.Popen(command + options, cwd=ROOT, stdout=log, stderr=log)
         url = f"http://localhost:{port}"

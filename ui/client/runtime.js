@@ -4,7 +4,8 @@
 const KINDS = {
   chart: chartPanel, sample: samplePanel, candidates: candidatesPanel,
   status: statusPanel, health: healthPanel, diary: diaryPanel,
-  ribbon: ribbonPanel, progress: progressPanel,
+  ribbon: ribbonPanel, progress: progressPanel, legend: legendPanel, scrubber: scrubberPanel,
+  moments: momentsPanel,
 };
 
 // Timers of a hidden page are slowed down and the server's ticks grow long. Coming back after a while

@@ -18,17 +18,20 @@ HEIGHT = 240
 MOST_BARS = 100
 """A larger vocabulary shows its most frequent characters only: more bars could not be told apart."""
 
+_TOP = 10
+_UNNAMED = "▯"
+
 
 def caption(corpus: Corpus) -> Caption:
-    """What stands above the bars, with how much the ten most frequent characters make up."""
-    top = corpus.counts[corpus.ranking[:10]].sum() / max(1, len(corpus))
-    shown = ""
-    if len(corpus.chars) > MOST_BARS:
-        shown = f"The {MOST_BARS} most frequent of {len(corpus.chars):,}. "
-    return Caption(
-        "How often each character occurs",
-        f"{shown}One bar a character; the ten most frequent make up {top:.0%} of the text.",
-    )
+    """What stands above the bars, with how much the most frequent ones make up."""
+    distinct = len(corpus.chars)
+    reading = "One bar a character, the most frequent first"
+    if distinct > MOST_BARS:
+        reading = f"The {MOST_BARS} most frequent of {distinct:,} characters"
+    if distinct > _TOP:
+        share = corpus.shares[corpus.ranking[:_TOP]].sum()
+        reading += f"; the first {_TOP} make up {share:.0%} of the text"
+    return Caption("How often each character occurs", f"{reading}.")
 
 
 def skeleton(palette: Palette, log: bool) -> go.Figure:
@@ -62,8 +65,14 @@ def arrays(corpus: Corpus, log: bool) -> Arrays:
             f"{escape(char_name(char))}<br>{count:,} times, {share:.3g} %"
             for char, count, share in zip(chars, corpus.counts[shown], percent, strict=True)
         ],
-        "labels.x": [char_mark(char) for char in chars],
+        "labels.x": [_label(char) for char in chars],
         "layout.yaxis.range": (
             [math.log10(lowest) - 0.3, math.log10(highest) + 0.1] if log else [0.0, 1.08 * highest]
         ),
     }
+
+
+def _label(char: str) -> str:
+    """The character's mark; a number such as U+0007 would cover its neighbours and is left to the tip."""
+    mark = char_mark(char)
+    return mark if len(mark) <= 2 else _UNNAMED

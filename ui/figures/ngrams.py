@@ -15,7 +15,8 @@ from ui.palette import Palette
 HEIGHT = 214
 CAPTION = Caption(
     "Which simple guessers the network has beaten",
-    "A bar is what a guesser loses; the network has beaten those whose bars cross its line.",
+    "A bar is the loss of a guesser that has counted the whole text; "
+    "the network has beaten those whose bars its line crosses.",
 )
 _HEADROOM = 1.12
 _LEFT = 62
@@ -39,8 +40,8 @@ def skeleton(guessers: Sequence[Guesser], palette: Palette) -> go.Figure:
                 range=[len(rows) - 0.4, -0.6],
                 fixedrange=True,
             ),
-            shapes=[_line(palette.second, "solid"), _line(palette.third, "dot")],
-            annotations=[_said(palette.second, 17), _said(palette.third, 2)],
+            shapes=[_line(palette.main, "solid"), _line(palette.second, "dot")],
+            annotations=[_said(palette.main, 17), _said(palette.second, 2)],
             margin={"l": _LEFT, "r": 10, "t": 40, "b": 38},
             bargap=0.35,
         )
@@ -50,8 +51,9 @@ def skeleton(guessers: Sequence[Guesser], palette: Palette) -> go.Figure:
         x=[guesser.bits for guesser in guessers],
         y=rows,
         text=[f"{guesser.bits:.2f}" for guesser in guessers],
-        textposition="inside",
+        textposition="auto",
         insidetextanchor="start",
+        textangle=0,
         customdata=[f"{g.name}: knows {g.knows}<br>{_measures(g.nats)}" for g in guessers],
         hovertemplate="%{customdata}<extra></extra>",
     )
@@ -98,11 +100,11 @@ def arrays(
 ) -> Arrays:
     """The network's lines and what they mean; losses in nats per character.
 
-    Bars of guessers that the smooth loss has not beaten stand out from those that it has.
+    The bars of guessers that the smooth loss has beaten fade.
     """
     widest = max([smooth, *(guesser.nats for guesser in guessers)]) / math.log(2)
     return {
-        "0.marker.color": [palette.faint if g.nats > smooth else palette.main for g in guessers],
+        "0.marker.color": [palette.grid if g.nats > smooth else palette.faint for g in guessers],
         "layout.xaxis.range": [0.0, _HEADROOM * max(widest, 0.1)],
         **_placed(_NETWORK, "Smooth loss", guessers, smooth),
         **_placed(_HELD_OUT, "On held-out text", guessers, held_out),

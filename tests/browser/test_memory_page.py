@@ -1,0 +1,126 @@
+"""The Memory page as a person meets it: a real server, a real Chromium."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_train_page import press, settled_iteration, wait_for_iteration
+
+pytestmark = pytest.mark.browser
+
+STATES = "document.querySelector('.st-key-states .js-plotly-plot')"
+CHARACTERS = ".st-key-unit .rnn-ribbon-text span"
+
+
+def open_memory(page: Page, server: str, query: str) -> None:
+    page.goto(f"{server}/?{query}")
+    page.wait_for_function("window.rnnBoard && rnnBoard.painted > 0")
+    page.get_by_role("link", name="Memory").click()
+    page.wait_for_function(f"{STATES}?.data?.[0].z?.length > 0")
+    page.wait_for_function(f"document.querySelectorAll('{CHARACTERS}').length > 0")
+
+
+def click_in(page: Page, plot: str, place: str) -> None:
+    """Click a chart where the JavaScript `place`, which knows the `plot`, says: [x, y] in its data."""
+    x, y = page.evaluate(
+        f"""() => {{
+            const plot = {plot};
+            plot.scrollIntoView({{ block: "center" }});
+            const box = plot.getBoundingClientRect();
+            const {{ xaxis, yaxis }} = plot._fullLayout;
+            const [x, y] = {place};
+            return [box.x + xaxis._offset + xaxis.d2p(x), box.y + yaxis._offset + yaxis.d2p(y)];
+        }}"""
+    )
+    page.mouse.move(x, y)
+    page.mouse.click(x, y)
+
+
+def test_a_click_on_a_row_shows_the_text_through_that_unit(page: Page, server: str) -> None:
+    open_memory(page, server, "text=brackets")
+    press(page, "Step")
+    wait_for_iteration(page, 1)
+    click_in(page, STATES, "[11, 5]")
+    title = page.locator(".st-key-unit .rnn-title")
+    expect(title).to_have_text("The passage through the eyes of unit 5")
+    page.wait_for_function(f"{STATES}.layout.shapes[0].y0 === 4.5")
+    page.wait_for_function(f"{STATES}.layout.shapes[1].x0 === 10.5")
+    expect(page.locator(CHARACTERS).nth(11)).to_have_class(re.compile("rnn-picked"))
+    page.locator(CHARACTERS).nth(30).click()
+    page.wait_for_function(f"{STATES}.layout.shapes[1].x0 === 29.5")
+
+
+def test_resting_on_a_character_tells_the_activation_and_what_comes_next(
+    page: Page, server: str
+) -> None:
+    open_memory(page, server, "text=verse")
+    page.locator(CHARACTERS).nth(7).hover()
+    tip = page.locator("body > .rnn-tip")
+    expect(tip).to_be_visible()
+    lines = tip.inner_text().splitlines()
+    assert re.fullmatch(r"unit \d+: [+-]\d\.\d\d", lines[0])
+    assert lines[1] == "next:"
+    assert len(lines) == 7
+
+
+def test_resting_on_the_heatmap_names_unit_and_character(page: Page, server: str) -> None:
+    open_memory(page, server, "text=verse")
+    box = page.locator(".st-key-states .nsewdrag").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    label = page.locator(".st-key-states .hoverlayer .hovertext")
+    expect(label).to_have_text(re.compile(r"unit \d+ after \d+ “.”: -?0\.\d\d"))
+
+
+def test_the_states_follow_training_and_pause_comes_at_once(page: Page, server: str) -> None:
+    open_memory(page, server, "text=verse")
+    before = page.evaluate(f"Math.abs({STATES}.data[0].z[0][20])")
+    press(page, "Train")
+    wait_for_iteration(page, 300)
+    page.wait_for_function(f"{STATES}.data[0].z.some(row => row.some(h => Math.abs(h) > 0.5))")
+    assert before < 0.1
+    press(page, "Pause")
+    page.get_by_role("button", name=re.compile(r"\bTrain\b")).first.wait_for()
+    settled_iteration(page)
+    # At rest the page shows the state of this very iteration.
+    page.wait_for_function(
+        "[...document.querySelectorAll('.st-key-unit .rnn-ribbon-text span')]"
+        ".some(span => span.style.backgroundColor)"
+    )
+
+
+def test_a_click_on_a_dot_of_the_finder_shows_its_unit(page: Page, server: str) -> None:
+    open_memory(page, server, "text=brackets&hidden_size=8")
+    press(page, "Find units")
+    plot = "document.querySelector('.st-key-finder_block .js-plotly-plot')"
+    page.wait_for_function(f"{plot}?.data[0].x?.length > 0")
+    unit = page.evaluate(f"{plot}.data[0].customdata[3]")
+    click_in(page, plot, "[plot.data[0].x[3], plot.data[0].y[3]]")
+    title = page.locator(".st-key-unit .rnn-title")
+    expect(title).to_have_text(f"The passage through the eyes of unit {unit}")
+
+
+def test_silencing_shows_costs_and_both_samples(page: Page, server: str) -> None:
+    open_memory(page, server, "text=hello")
+    press(page, "Step")
+    wait_for_iteration(page, 1)
+    press(page, "Silence them")
+    expect(page.locator(".st-key-memory_costs")).to_contain_text("bits/char")
+    for name in ("whole", "without"):
+        expect(page.locator(f".st-key-sample_{name} .rnn-ribbon-text span")).to_have_count(200)
+
+
+def test_words_that_the_network_does_not_know_are_named_and_never_rendered(
+    page: Page, server: str
+) -> None:
+    open_memory(page, server, "text=hello")
+    page.get_by_text("Your own words").first.click()
+    words = page.locator(".st-key-memory_words textarea")
+    words.fill("he<b>llo</b> **o**")
+    words.press("Control+Enter")
+    page.wait_for_function(f"document.querySelectorAll('{CHARACTERS}').length === 7")
+    expect(page.locator(".st-key-unit")).to_contain_text("does not know the characters")
+    assert page.locator(".st-key-unit b").count() == 0
