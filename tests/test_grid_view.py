@@ -237,6 +237,15 @@ def test_all_runs_are_steered_at_once(pool: StillPool) -> None:
     assert pool.trained == [(run_id, 100) for run_id in plan.runs[1:]]  # not the stopped one
 
 
+def test_an_id_of_any_form_can_be_shown(pool: StillPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = iter(["ab__cd--ef__gh--", "a" * 15 + "_", "b" + "_" * 15])
+    monkeypatch.setattr(pools, "new_id", lambda: next(ids))
+    plan = planned(pool, 3)
+    app = visit()
+    for run_id in plan.runs:
+        press(app, f"grid_pause_{run_id}")
+
+
 def test_a_reloaded_page_shows_the_table_again(pool: StillPool) -> None:
     plan = planned(pool)
     for _ in range(2):

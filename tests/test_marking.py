@@ -88,7 +88,7 @@ def test_words_for_what_is_all_new_and_for_no_words_at_all() -> None:
     nothing = Copied(20, (), words=0, known_words=0, new_words=())
     assert (
         marking.copied_words(nothing, 20)
-        == "Of it, no 8 characters in a row stand in the training text."
+        == "No 8 characters in a row of it stand in the training text."
     )
     many = Copied(9, (), 30, 0, tuple(f"w{i}" for i in range(30)))
     assert marking.copied_words(many, 9).endswith("w22, w23, …")

@@ -97,7 +97,7 @@ def copied_words(found: Copied | None, length: int) -> str:
         return "Underlined, once it rests: what stands word for word in the training text."
     of = "it" if found.length == length else f"its first {found.length:,} characters"
     if found.longest is None:
-        sentence = f"Of {of}, no {SHORTEST} characters in a row stand in the training text."
+        sentence = f"No {SHORTEST} characters in a row of {of} stand in the training text."
     else:
         sentence = (
             f"Underlined: {found.share:.0%} of {of} stands word for word in the training text, in spans "

@@ -55,7 +55,7 @@ def test_generate_and_look_into_one_choice(page: Page, server: str, tmp_path: Pa
     open_sample(page, server)
     press(page, "Generate")
     expect(characters(page)).to_have_count(400)
-    expect(page.locator(".st-key-sheet")).to_contain_text("characters in a row stand")
+    expect(page.locator(".st-key-sheet")).to_contain_text("characters in a row of it stand")
     # Of 37 characters, 24 have a bar of their own and the others share one.
     page.wait_for_function(f"{BARS}.data[0].y.length === 25")
     characters(page).nth(33).click()

@@ -204,8 +204,8 @@ def _table(page: Page, pool: Pool, plans: Sequence[Plan]) -> None:
     st.text(watch.about)
     _all_at_once(pool, watch)
     with _home_of(watch):
-        for run_id, line in watch.lines.items():
-            _row(page, pool, watch, run_id, line)
+        for place, (run_id, line) in enumerate(watch.lines.items()):
+            _row(page, pool, watch, place, run_id, line)
     if watch.active:
         _keep_current(page, watch)
 
@@ -252,13 +252,14 @@ def _all_at_once(pool: Pool, watch: Watch) -> None:
             _button("Stop all", "stop_all", ending, partial(_ask, pool, ending, "stop"))
 
 
-def _row(page: Page, pool: Pool, watch: Watch, run_id: str, line: Line) -> None:
+def _row(page: Page, pool: Pool, watch: Watch, place: int, run_id: str, line: Line) -> None:
+    # A panel is named by its place: an id may hold two underscores, which Streamlit refuses there.
     with st.container(
         horizontal=True, vertical_alignment="center", gap="small", key=f"grid_row_{run_id}"
     ):
         with st.container(width="stretch", gap=None):
             st.text(line.label)
-            page.panel(f"grid_{run_id}", "progress", _progress(watch, run_id))
+            page.panel(f"grid_{place}", "progress", _progress(watch, run_id))
         with st.container(horizontal=True, width="content", gap="small"):
             _steer(pool, watch.plan, run_id, line)
 

@@ -19,7 +19,7 @@ from ui.sheet import MOST_PRIMED, MOST_WRITTEN, Recipe, Sheet, compare, sheet_of
 from ui.shell import Page
 
 _LARGEST_SEED = 2**32 - 1
-_HEIGHT, _NUMBER_WIDTH = 220, 112  # pixels of the text, and of a field for a number
+_HEIGHT, _NUMBER_WIDTH = 220, 122  # pixels of the text, and of a field for a number
 _COMPARE = "compare"
 
 _TEMPERATURE_HELP = (
@@ -51,7 +51,7 @@ def settings() -> None:
         persist_state="session",
         help=_TEMPERATURE_HELP,
     )
-    with st.container(horizontal=True, key="writing_numbers"):
+    with st.container(horizontal=True, gap="xsmall", key="writing_numbers"):
         _number("Top-k", 0, 10_000, 0, 1, "Only so many of the likeliest are drawn; 0 allows all.")
         _number("Length", 1, MOST_WRITTEN, 400, 50, "Characters that Generate writes.")
         _number("Seed", 0, _LARGEST_SEED, 0, 1, _SEED_HELP)
