@@ -9,7 +9,7 @@ entries, drawn once and always the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -116,8 +116,8 @@ def before_clip(unrolled: Unrolled, clip: float) -> Unclipped:
         flow=window_flow(unrolled),
         raw_norms=_norms(gradients),
         clipped_shares=np.array([_clipped_share(gradient, clip) for gradient in gradients]),
-        gradients=np.array([_sizes(network.gradient[place]) for place in _places(unrolled)]),
-        activations=_shares(_sampled_rows(unrolled.hidden[:, 0]).ravel(), 1.0),
+        gradients=_sizes(network.gradient, _drawn(network.hidden_size, network.vocab_size)),
+        activations=_activations(unrolled.hidden[:, 0]),
     )
 
 
@@ -125,7 +125,8 @@ def after_update(
     unclipped: Unclipped, iteration: int, unrolled: Unrolled, optimiser: Optimiser, rate: float
 ) -> Moment:
     """The whole moment, once the step that was made at this learning rate is complete."""
-    network, places = unrolled.network, _places(unrolled)
+    network = unrolled.network
+    drawn = _drawn(network.hidden_size, network.vocab_size)
     recurrent = np.ascontiguousarray(network.params["Whh"])  # else each product would copy it
     weights = [network.params[name] for name in PARAMETERS]
     reach = np.array([max(part.max(), -part.min()) for part in weights], np.float32)
@@ -135,12 +136,12 @@ def after_update(
         "norm": _norms(list(network.gradients.values())),
         "clipped_share": unclipped.clipped_shares,
         "update_ratio": _log_ratio(updates, _norms(weights)),
-        "effective_rate": _medians(optimiser.effective_rate(rate, place) for place in places),
+        "effective_rate": drawn.medians(optimiser.effective_rate(rate, drawn.places)),
     }
     for slot, memory in optimiser.slots.items():
-        means = [np.abs(memory[place]).mean(dtype=np.float64) for place in places]
-        measures[f"{slot}_mean"] = np.array(means)
-        measures[f"{slot}_median"] = _medians(np.abs(memory[place]) for place in places)
+        sizes = np.abs(memory.take(drawn.places))
+        measures[f"{slot}_mean"] = drawn.means(sizes)
+        measures[f"{slot}_median"] = drawn.medians(sizes)
     return Moment(
         iteration=iteration,
         seq_length=unrolled.seq_length,
@@ -149,12 +150,7 @@ def after_update(
         flow=unclipped.flow,
         measures=_table(measures),
         reach=reach,
-        weights=np.array(
-            [
-                _shares(network.weights[place], float(limit))
-                for place, limit in zip(places, reach, strict=True)
-            ]
-        ),
+        weights=_shares(network.weights, reach, drawn),
         gradients=unclipped.gradients,
         activations=unclipped.activations,
     )
@@ -174,25 +170,51 @@ def window_flow(unrolled: Unrolled) -> Halves:
     return padded
 
 
-def _places(unrolled: Unrolled) -> tuple[Array, ...]:
-    return _drawn_places(unrolled.network.hidden_size, unrolled.network.vocab_size)
+@dataclass(frozen=True)
+class _Drawn:
+    """The entries that are counted and sorted, those of one parameter after those of the other.
+
+    `places` (n,) are where they stand in the flat vector, `owner` (n,) the number of the parameter
+    that each belongs to, `starts` (5,) and `counts` (5,) say which of them are whose.
+    """
+
+    places: Array
+    owner: Array
+    starts: Array
+    counts: Array
+
+    def means(self, values: Array) -> Array:
+        """(5,) the mean of each parameter's values (n,)."""
+        return np.asarray(np.add.reduceat(values, self.starts, dtype=np.float64) / self.counts)
+
+    def medians(self, values: Array) -> Array:
+        """(5,) the median of each parameter's values (n,); of two middle ones, the larger."""
+        parts = np.split(values, self.starts[1:])
+        return np.array([np.partition(part, len(part) // 2)[len(part) // 2] for part in parts])
+
+    def shares(self, bins: Array, count: int) -> Halves:
+        """(5, count) the share of each parameter's entries in each bin, given the bins (n,) of all."""
+        table = np.bincount(_bounded(bins, count) + count * self.owner, minlength=5 * count)
+        return np.asarray(table.reshape(5, count) / self.counts[:, None], np.float16)
 
 
 @lru_cache(maxsize=4)
-def _drawn_places(hidden_size: int, vocab_size: int) -> tuple[Array, ...]:
-    """Where each parameter's entries, or SAMPLED of them, stand in the flat vector."""
+def _drawn(hidden_size: int, vocab_size: int) -> _Drawn:
+    """All entries of small parameters, and SAMPLED of the others."""
     rng = np.random.default_rng(0)
     every = np.arange(parameter_count(hidden_size, vocab_size))
     parts = named_views(every, hidden_size, vocab_size)
-    places = (parts[name].ravel() for name in PARAMETERS)
-    return tuple(
+    places = [parts[name].ravel() for name in PARAMETERS]
+    drawn = [
         place if len(place) <= SAMPLED else np.sort(rng.choice(place, SAMPLED)) for place in places
+    ]
+    counts = np.array([len(place) for place in drawn])
+    return _Drawn(
+        places=np.concatenate(drawn),
+        owner=np.repeat(np.arange(len(counts)), counts),
+        starts=np.cumsum(counts) - counts,
+        counts=counts,
     )
-
-
-def _sampled_rows(states: Array) -> Array:
-    """Evenly taken rows of (T, H), about SAMPLED values at most."""
-    return states[:: -(-states.size // SAMPLED)]
 
 
 def _norms(parts: list[Array]) -> Array:
@@ -215,29 +237,31 @@ def _clipped_share(gradient: Array, clip: float) -> float:
     return int(beyond) / gradient.size
 
 
-def _medians(parts: Iterable[Array]) -> Array:
-    """The median of each part; of two middle values, the larger."""
-    return np.array([np.partition(part, len(part) // 2)[len(part) // 2] for part in parts])
+def _activations(states: Array) -> Halves:
+    """(VALUE_BINS,) the shares of the states (T, H), or of about SAMPLED of them, from -1 to 1."""
+    states = states[:: -(-states.size // SAMPLED)].ravel()
+    bins = _bounded((states + 1.0) * (VALUE_BINS / 2), VALUE_BINS)
+    return np.asarray(np.bincount(bins, minlength=VALUE_BINS) / len(bins), np.float16)
 
 
-def _shares(values: Array, limit: float) -> Halves:
-    """(VALUE_BINS,) the shares of the values (n,) in equal bins from -limit to limit."""
-    scaled = values * (VALUE_BINS / (2 * max(limit, _TINY))) + VALUE_BINS / 2
-    return _counted(scaled, VALUE_BINS)
+def _shares(weights: Array, reach: Array, drawn: _Drawn) -> Halves:
+    """(5, VALUE_BINS) the shares of the weights in equal bins from -reach to reach (5,)."""
+    a_unit = (VALUE_BINS / (2.0 * np.maximum(reach, _TINY))).astype(weights.dtype)
+    bins = weights.take(drawn.places) * a_unit.take(drawn.owner)
+    return drawn.shares(bins + VALUE_BINS / 2, VALUE_BINS)
 
 
-def _sizes(gradient: Array) -> Halves:
-    """(SIZE_BINS,) the shares of the gradient's elements (n,) by the logarithm of their size."""
-    sizes = np.maximum(np.abs(gradient), 10.0 ** (DECADES[0] - 1))
+def _sizes(gradient: Array, drawn: _Drawn) -> Halves:
+    """(5, SIZE_BINS) the shares of the gradient's elements by the logarithm of their size."""
+    sizes = np.maximum(np.abs(gradient.take(drawn.places)), 10.0 ** (DECADES[0] - 1))
     decades = np.log(sizes) / math.log(10.0)  # several times as fast as log10
-    return _counted((decades - DECADES[0]) * BINS_A_DECADE + 1, SIZE_BINS)
+    return drawn.shares((decades - DECADES[0]) * BINS_A_DECADE + 1, SIZE_BINS)
 
 
-def _counted(places: Array, bins: int) -> Halves:
-    """Shares by the whole part of the place; what lies beyond an end counts in its last bin."""
+def _bounded(bins: Array, count: int) -> NDArray[np.intp]:
+    """Numbers of bins; what lies beyond an end counts in its last bin."""
     # fmax and fmin: a NaN, of a step that is about to be called off, must not become an index.
-    whole = np.fmin(np.fmax(places, 0), bins - 1).astype(np.intp)
-    return np.asarray(np.bincount(whole, minlength=bins) / len(whole), np.float16)
+    return np.fmin(np.fmax(bins, 0), count - 1).astype(np.intp)
 
 
 def _table(measures: Mapping[str, Any]) -> Floats:

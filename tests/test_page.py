@@ -263,6 +263,7 @@ def test_the_run_outlives_the_server_s_memory() -> None:
     run = run_of(app)
     run.settle()
     RUNS._seen.clear()
+    RUNS._known.clear()
     again = visit(run=query(app, "run"))
     assert run_of(again) is not run
     assert run_of(again).iteration == 2

@@ -399,7 +399,8 @@ class TestDamage:
         assert len(told) > 40
         for error in told:
             assert error.whole == 0
-            assert str(error).count(".") == 1
+            assert str(error).endswith(".")
+            assert ". " not in str(error)
 
     def test_a_state_of_another_version_is_no_damage(self, store: Store) -> None:
         run_id, _ = trained(store, 10)

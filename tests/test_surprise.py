@@ -114,7 +114,8 @@ def test_unknown_characters_are_passed_over_as_if_they_were_not_there(portrait: 
     np.testing.assert_array_equal(strange.models[:, known], plain.models)
     assert np.isnan(strange.bits[[0, 3, 7, 10]]).all()
     assert strange.scored == plain.scored == 6
-    assert strange.total == plain.total
+    # The unknown ones take places in the sum, so that it may be added up in another order.
+    assert strange.total == pytest.approx(plain.total, rel=1e-14)
 
 
 @pytest.mark.parametrize("text", ["", "t", "🙂", "t🙂", "🙂🙂🙂"])

@@ -136,6 +136,7 @@ def _network_estimate(run: LiveRun) -> None:
 def _widget(run: LiveRun, setting: Setting) -> None:
     key = state.widget_key(setting.name)
     change = partial(_changed, run, setting) if setting.live else None
+    present = getattr(run.config, setting.name)
     if setting.kind is str:
         labels = dict(zip(setting.choices, setting.choice_labels, strict=True))
         st.selectbox(
@@ -148,10 +149,10 @@ def _widget(run: LiveRun, setting: Setting) -> None:
             persist_state="session",
         )
     elif setting.log and setting.live:
-        options = _log_options(setting, getattr(run.config, setting.name))
         st.select_slider(
             setting.label,
-            options,
+            _log_options(setting, present),
+            value=present,
             format_func=_in_short,
             key=key,
             help=setting.help,
@@ -159,16 +160,18 @@ def _widget(run: LiveRun, setting: Setting) -> None:
             persist_state="session",
         )
     else:
-        _number(setting, key, change)
+        _number(setting, present, key, change)
 
 
-def _number(setting: Setting, key: str, change: Callable[[], None] | None) -> None:
+def _number(setting: Setting, present: float, key: str, change: Callable[[], None] | None) -> None:
+    """A field for a number. What it cannot take becomes the ``present`` value, not the smallest one."""
     low, high = _bounds(setting)
     if setting.kind is int:
         st.number_input(
             setting.label,
             min_value=int(low),
             max_value=int(high),
+            value=int(present),
             step=int(setting.step),
             key=key,
             help=setting.help,
@@ -180,6 +183,7 @@ def _number(setting: Setting, key: str, change: Callable[[], None] | None) -> No
             setting.label,
             min_value=low,
             max_value=high,
+            value=present,
             step=float(setting.step),
             format="%g",
             key=key,

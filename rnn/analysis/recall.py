@@ -22,7 +22,10 @@ from rnn.vocabulary import IntArray
 Floats = NDArray[np.float64]
 
 PLACES = 1000
-"""How many places the measure is averaged over, where the text has so many."""
+"""How many places the measure is averaged over, where the text has so many and the network is not large."""
+
+FEWEST_PLACES = 100
+"""How many places it is averaged over in the largest networks, which would take minutes for more."""
 
 LEAST_REACH = 60
 """The predictions are followed for at least this many characters, where the text is long enough."""
@@ -30,8 +33,10 @@ LEAST_REACH = 60
 WARM_UP = 100
 """Characters that are read before the one that is changed, from a state of zero."""
 
-_WORK = 1e7  # multiplications in one time step of a block of places
+_WORK = 3e7  # multiplications in one time step of a block of places
 _FEWEST = 8  # places of a block, whatever the work
+_WHOLE_WORK = 5e10  # multiplications altogether, about
+_PROBABILITY = 240  # multiplications that take as long as turning a logit into a probability
 _STEPS = 8  # time steps at once
 _ONE_IN_TWENTY = 1.6449  # standard deviations that a normal variable passes in one case of twenty
 _SURE, _VERY_SURE = 2.0, 3.0  # standard errors
@@ -127,14 +132,14 @@ def unseen(characters: int) -> float:
 def recall(
     portrait: Portrait,
     report: Report = lambda share: None,
-    places: int = PLACES,
+    places: int | None = None,
     seed: int = 0,
 ) -> Recall:
     """Measure how far back the network remembers: for 2T characters, `LEAST_REACH` at least.
 
-    By `seed`, the `places` are drawn from the text, none twice, and the replacements from the
-    frequencies of its characters, never the one that stands there. A text too short for this is
-    followed for half its length, and read from fewer characters before.
+    By `seed`, the `places` (PLACES, or fewer in a large network) are drawn from the text, none twice,
+    and the replacements from the frequencies of its characters, never the one that stands there. A
+    text too short for this is followed for half its length, and read from fewer characters before.
     Raises ValueError for a text of a single distinct character: nothing can take its place.
     """
     ids = portrait.vocabulary.encode(portrait.text)
@@ -144,6 +149,7 @@ def recall(
     reach = min(max(LEAST_REACH, 2 * portrait.config.seq_length), len(ids) // 2)
     before = min(WARM_UP, (len(ids) - reach) // 2)
     rng = np.random.default_rng(seed)
+    places = places or _affordable(portrait, reach)
     chosen = _drawn_places(rng, range(before, len(ids) - reach), places)
     others = drawn_others(rng, ids[chosen], counts)
     texts = ids[chosen + np.arange(-before, reach + 1)[:, None]]
@@ -170,6 +176,18 @@ def drawn_others(rng: np.random.Generator, ids: Array, counts: IntArray) -> IntA
     return np.asarray(np.searchsorted(ends, numbers, side="right"))
 
 
+def _affordable(portrait: Portrait, reach: int) -> int:
+    """How many places can be followed so far in about ten seconds, from FEWEST_PLACES to PLACES."""
+    places = _WHOLE_WORK / (reach * _work(portrait))
+    return int(min(PLACES, max(FEWEST_PLACES, places)))
+
+
+def _work(portrait: Portrait) -> int:
+    """How many multiplications one time step of one place takes, in its three versions."""
+    H, V = portrait.params["Wxh"].shape
+    return int(3 * (H * (H + V) + _PROBABILITY * V))
+
+
 def _drawn_places(rng: np.random.Generator, places: range, most: int) -> IntArray:
     drawn = rng.choice(len(places), size=min(most, len(places)), replace=False)
     return np.sort(drawn) + places.start
@@ -189,15 +207,14 @@ def _measured(
     Row `before` of `texts` (before + 1 + n, P) holds the characters that `others` (P,) replace.
     """
     lags, places = len(texts) - before - 1, texts.shape[1]
-    H, V = portrait.params["Wxh"].shape
-    size = max(_FEWEST, int(_WORK / (3 * H * (H + V))))
+    size = max(_FEWEST, int(_WORK / _work(portrait)))
     measured = np.empty((3, lags, places))
     for start in range(0, places, size):
         block = slice(start, start + size)
         read, coming = texts[before:-1, block], texts[before + 1 :, block]
         state = _warmed_up(portrait, texts[:before, block], partial(report, start / places))
         for k, three in enumerate(_futures(portrait, read, others[block], state)):
-            measured[:, k, block] = _compared(_log2_softmax(portrait.logits(three)), coming[k])
+            measured[:, k, block] = _compared(portrait.logits(three), coming[k])
             report((start + (k + 1) / lags * read.shape[1]) / places)
     return measured
 
@@ -234,19 +251,22 @@ def _jogged(states: Array) -> Array:
     return np.asarray(states + (signs * np.spacing(states)).astype(states.dtype))
 
 
-def _compared(logs: Floats, coming: Array) -> Floats:
-    """(3, P) change, cost and jog from the log2 probabilities (3, P, V) of the three predictions."""
-    p, changed, jogged = logs
-    cost = (p - changed)[np.arange(len(coming)), coming]
-    return np.stack([_divergence(p, changed), cost, _divergence(p, jogged)])
+def _compared(logits: Array, coming: Array) -> Floats:
+    """(3, P) change, cost and jog in bits, from the logits (3, P, V) of the three predictions.
 
-
-def _log2_softmax(logits: Array) -> Floats:
+    With p = e^y / z, log(p / q) is y_p - y_q - ln z_p + ln z_q.
+    """
     y = np.asarray(logits, np.float64)
     y = y - y.max(-1, keepdims=True)
-    return np.asarray((y - np.log(np.exp(y).sum(-1, keepdims=True))) / math.log(2))
-
-
-def _divergence(p: Floats, q: Floats) -> Floats:
-    """(P,) KL(p‖q) in bits, of rows of log2 probabilities; rounding cannot make it negative."""
-    return np.asarray(np.maximum(0.0, (np.exp2(p) * (p - q)).sum(-1)))
+    exponentials = np.exp(y)
+    z = exponentials.sum(-1)
+    p, log_z = exponentials[0] / z[0][:, None], np.log(z)
+    changed, jogged = (y[0] - other for other in y[1:])
+    ratios = [
+        np.einsum("pv,pv->p", p, changed) + log_z[1],
+        changed[np.arange(len(coming)), coming] + log_z[1],
+        np.einsum("pv,pv->p", p, jogged) + log_z[2],
+    ]
+    compared = (np.stack(ratios) - log_z[0]) / math.log(2)
+    np.maximum(compared[::2], 0.0, out=compared[::2])  # rounding cannot make a divergence negative
+    return np.asarray(compared)

@@ -93,6 +93,7 @@ def arrays(spectrum: Spectrum | None) -> Arrays:
         "layout.xaxis.range": [-limit, limit],
         "layout.yaxis.range": [-limit, limit],
         **empty(spectrum is None),
+        "layout.shapes.0.visible": spectrum is not None,
         "layout.annotations.1.text": "" if spectrum is None else said(spectrum),
     }
 

@@ -75,4 +75,5 @@ def arrays(moments: Sequence[Moment]) -> Arrays:
         "1.x": places,
         "1.y": np.array([moment.radius for moment in moments], dtype=np.float32),
         **empty(not moments),
+        "layout.shapes.0.visible": bool(moments),
     }

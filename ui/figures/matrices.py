@@ -22,8 +22,8 @@ MOST = 128
 """Units and characters that are shown at most along an axis."""
 
 _MARGINS = {"l": 58, "r": 4, "t": 6, "b": 40}
-_CELL, _LOWEST, _HIGHEST = 7, 220, 560
-_TICKS = 10
+_CELL, _LOWEST, _HIGHEST = 10, 220, 560
+_TICKS = 13
 
 _SIDES = {"Wxh": ("unit", "character"), "Whh": ("unit", "unit"), "Why": ("character", "unit")}
 """What a matrix leads to (its rows) and from (its columns)."""
@@ -102,7 +102,8 @@ def _axis(palette: Palette, word: str, side: str, shape: Shape) -> dict[str, Any
     """Characters are written by the browser; of the units' numbers some are enough."""
     if side == "character":
         return axis(palette, f"{word} character", type="category", **LABELLED)
-    stride = -(-min(shape.units, MOST) // _TICKS)
+    shown = min(shape.units, MOST)
+    stride = next(stride for stride in (1, 2, 5, 10) if shown <= _TICKS * stride)
     return axis(palette, f"{word} unit", showgrid=False, dtick=stride, tick0=0)
 
 

@@ -21,7 +21,7 @@ MOST_POINTS = 500
 """A browser takes about 20 ms to paint so many; each click has to wait for it."""
 
 SCREE = Caption(
-    "How much the plane shows",
+    "How much of them this shows",
     "Each component's part of all differences between the states. The first two make up the picture; "
     "the more lies in the others, the more of the picture is hidden from you.",
 )
@@ -33,25 +33,32 @@ _SYMBOLS = ("circle", "diamond", "square", "star", "triangle-up", "cross", "x")
 
 @dataclass(frozen=True)
 class Grouping:
-    """Which point is drawn in which trace, one trace a kind of character.
+    """Which point is drawn in which trace: one a kind of character, or a character where there are few.
 
-    `order` (n,) are the points' numbers, trace after trace; `sizes` how many each trace has; `tips`
-    (n,) what is said of each, in this order.
+    `names` are those of the traces, no markup to Plotly. `order` (n,) are the points' numbers, trace
+    after trace; `sizes` how many each trace has; `tips` (n,) what is said of each, in this order.
     """
 
+    names: tuple[str, ...]
     order: tuple[int, ...]
     sizes: tuple[int, ...]
     tips: tuple[str, ...]
 
 
-def grouping(text: str, start: int, length: int, by_next: bool) -> Grouping:
-    """The points of `length` characters of a text from `start` on, by the next character or the one read."""
-    places = range(start, start + length)
-    kinds = [kind(text[place + by_next]) for place in places]
-    order = sorted(range(length), key=kinds.__getitem__)
+def grouping(text: str, start: int, length: int, by_next: bool, chars: tuple[str, ...]) -> Grouping:
+    """The points of `length` characters of a text from `start` on, by the next character or the one read.
+
+    Of no more than seven `chars`, all that the text has, each has a colour of its own.
+    """
+    few = len(chars) <= len(KINDS)
+    group = {char: number if few else kind(char) for number, char in enumerate(chars)}
+    names = tuple(map(char_name, chars)) if few else KINDS
+    groups = [group[text[place + by_next]] for place in range(start, start + length)]
+    order = sorted(range(length), key=groups.__getitem__)
     return Grouping(
+        names=tuple(escape(name, quote=False) for name in names),
         order=tuple(order),
-        sizes=tuple(kinds.count(number) for number in range(len(KINDS))),
+        sizes=tuple(groups.count(number) for number in range(len(names))),
         tips=tuple(_tip(text, start + number) for number in order),
     )
 
@@ -67,7 +74,7 @@ def caption(by_next: bool) -> Caption:
     """What stands above the points."""
     colours = "that comes next" if by_next else "that was just read"
     return Caption(
-        "The states on a plane",
+        "The states from the side on which they differ most",
         f"One point a character of the text: the hidden state once it has been read, in the colour of the "
         f"character {colours}. Points that gather are moments that the network treats alike. Early in "
         "training they gather by what was just read; later by what it expects.",
@@ -92,7 +99,7 @@ def skeleton(palette: Palette, groups: Grouping) -> go.Figure:
     )
     layout.update(showlegend=True)
     figure = go.Figure(layout=layout)
-    for number, (name, tips) in enumerate(zip(KINDS, _split(groups.tips, groups), strict=True)):
+    for number, (name, tips) in enumerate(zip(groups.names, _split(groups), strict=True)):
         figure.add_scatter(
             name=name,
             mode="markers",
@@ -113,9 +120,10 @@ def _colour(palette: Palette, number: int) -> str:
     return stroke(palette, _COLOURS[number]).colour if number < len(_COLOURS) else palette.faint
 
 
-def _split(values: tuple[str, ...], groups: Grouping) -> list[list[str]]:
-    ends = list(accumulate(groups.sizes, initial=0))
-    return [list(values[start:end]) for start, end in pairwise(ends)]
+def _split(groups: Grouping) -> list[list[str]]:
+    """The tips of each trace."""
+    bounds = pairwise(accumulate(groups.sizes, initial=0))
+    return [list(groups.tips[start:end]) for start, end in bounds]
 
 
 def arrays(projection: Projection, groups: Grouping) -> Arrays:

@@ -18,15 +18,15 @@ HEIGHT = 300
 CAPTION = Caption(
     "How far back it remembers",
     "One character is changed: by how much does the prediction move, so many characters later? Where the "
-    "line dives under chance, the character is forgotten. The dots say how much worse the network "
-    "then guesses what really comes: far below the line, the memory is of little use.",
+    "line dives under chance, the character is forgotten. Dots: how much worse it then guesses what really "
+    "comes; far below the line, the memory is of little use. The band is two standard errors wide each way.",
 )
 
 _BAND, _CHANGE, _COST, _CHANCE = range(4)
 _T_LINE, _END_LINE = range(2)
 _LOG: dict[str, Any] = {"type": "log", "dtick": 1, "exponentformat": "none"}
 _BELOW_CHANCE = 20  # how many times lower than chance a logarithmic axis reaches
-_HEADROOM = 1.1
+_HEADROOM, _LOG_HEADROOM = 1.1, 2.0
 
 Floats = NDArray[np.float32]
 
@@ -53,13 +53,13 @@ def skeleton(palette: Palette, log: bool) -> go.Figure:
         showlegend=False,
     )
     figure.add_scatter(
-        name="change of the prediction (KL), with two standard errors",
+        name="change of the prediction",
         mode="lines",
         line={"width": 2.4, "color": palette.main},
         hovertemplate="%{y:.3g} bits<extra>change</extra>",
     )
     figure.add_scatter(
-        name="worse guess of what comes",
+        name="worse guess",
         mode="markers",
         marker={"size": 5, "color": palette.third},
         hovertemplate="%{y:.3g} bits<extra>worse guess</extra>",
@@ -130,10 +130,10 @@ def _floored(values: NDArray[np.float64], lowest: float) -> Floats:
 
 def _range(found: Recall, log: bool) -> tuple[float, float]:
     """The ends of the axis of bits, as Plotly wants them: of a logarithmic one, powers of ten."""
-    top = _HEADROOM * max(float((found.change + 2 * found.change_error).max()), found.unseen)
+    top = max(float((found.change + 2 * found.change_error).max()), found.unseen)
     if log:
-        return math.log10(found.unseen / _BELOW_CHANCE), math.log10(top)
-    return min(0.0, _HEADROOM * float(found.cost.min())), top
+        return math.log10(found.unseen / _BELOW_CHANCE), math.log10(_LOG_HEADROOM * top)
+    return min(0.0, _HEADROOM * float(found.cost.min())), _HEADROOM * top
 
 
 def _line(number: int, lag: int | None, words: str, lags: int) -> Arrays:

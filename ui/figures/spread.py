@@ -60,10 +60,10 @@ _READINGS = {
     "weights": "Each column a moment of training. They start close together; a spread that keeps "
     "widening means weights still grow, a thin line that nothing moves.",
     "gradients": "Each column a moment of training, by powers of ten, before the clip. A drift downwards is "
-    "vanishing or success; above the dashed line, the clip cuts. “0” holds what is exactly zero: characters "
-    "that the window lacks.",
-    "activations": "Each column a moment of training. Dark edges at ±1 are saturated units, which hardly "
-    "learn; a dark middle is a network that has not woken up.",
+    "vanishing or success; above the dashed line, the clip cuts. “0” holds zeros and what is smaller still, "
+    "such as characters that the window lacks.",
+    "activations": "Each column a moment of training. Full edges at ±1 are saturated units, which hardly "
+    "learn; a full middle is a network that has not woken up.",
 }
 
 
@@ -106,7 +106,7 @@ def map_skeleton(
             yaxis=_value_axis(palette, spread),
             annotations=[note(palette)],
             shapes=[_mark(palette), *_clip_line(palette, spread, clip)],
-            margin={"l": 58, "r": 26, "t": 6, "b": 38},
+            margin={"l": 58, "r": 26, "t": 20, "b": 38},
         )
     )
     figure.update_layout(uirevision=f"{spread} {logarithmic}")
@@ -184,7 +184,7 @@ def bars_skeleton(palette: Palette, spread: Spread) -> go.Figure:
             xaxis=axis(palette, "% of all values", rangemode="tozero", nticks=5),
             yaxis=_value_axis(palette, spread),
             annotations=[note(palette), _when(palette)],
-            margin={"l": 58, "r": 26, "t": 6, "b": 38},
+            margin={"l": 58, "r": 26, "t": 20, "b": 38},
         )
     )
     figure.update_layout(uirevision=str(spread))
@@ -205,9 +205,8 @@ def _when(palette: Palette) -> dict[str, Any]:
         "x": 1,
         "y": 1,
         "xanchor": "right",
-        "yanchor": "top",
+        "yanchor": "bottom",
         "showarrow": False,
-        "bgcolor": palette.ground,
         "font": {"color": palette.text, "size": 12},
     }
 

@@ -47,6 +47,11 @@ _COLOURINGS = {True: "next character", False: "character just read"}
 
 def similar_moments(page: Page) -> None:
     """Choose a place in the text, and see where else the network is in nearly the same state."""
+    st.markdown("**Similar moments: where else is it in nearly the same state?**")
+    st.caption(
+        "What the network treats alike, it has understood as alike. Pass over the places that read the same, "
+        "and see whether it still finds the ends of other lines, or other words of the same kind."
+    )
     run = page.run
     place, unlike = _choose_moment(run)
     text = run.text
@@ -60,11 +65,10 @@ def similar_moments(page: Page) -> None:
 
 
 _MOMENTS = Caption(
-    "Similar moments: where else it is in nearly the same state",
-    "Framed: the character just read; bold: what follows. Underlined is what reads the same as at the "
-    "chosen place: the shorter it is, the more the network has seen something alike in different words. The "
-    "distance is the root mean square over all units, from 0 (the same state) to 2; the bar is its part "
-    "of a typical distance.",
+    "The nearest moments",
+    "Framed: the character just read; bold: what follows; underlined: what reads the same as at the chosen "
+    "place. The distance is the root mean square over all units, from 0 (the same state) to 2; the bar is "
+    "its part of a typical distance. Click a row to go there.",
 )
 
 
@@ -111,7 +115,7 @@ def _around(page: Page, text: str, place: int) -> None:
         "moments_text",
         lambda view: Entry((start, place), lambda: ribbon.content(shown, picked=place - start)),
         "The text around it",
-        "Click a character to choose the moment after it.",
+        "Click a character to choose the moment after it; the chosen one is framed.",
         height=_RIBBON_HEIGHT,
         on_pick=lambda index: _look_at(start + index),
     )
@@ -187,7 +191,9 @@ def _visible(text: str) -> str:
 
 def _figure(distance: float) -> str:
     """Two digits that count, or three after the point."""
-    return f"{distance:.3f}" if distance >= 0.01 or distance == 0 else f"{distance:.2g}"
+    if 0 < distance < 1e-4:
+        return "<0.0001"
+    return f"{distance:.2g}" if 0 < distance < 0.01 else f"{distance:.3f}"
 
 
 def _part(distance: float, typical: float) -> float:
@@ -217,10 +223,10 @@ def how_far_back(page: Page) -> None:
     found = analysis.result
     if found is None:
         st.caption(
-            "Nothing has been measured yet. Try it now, and again after some thousand iterations."
+            "Nothing has been measured yet. Measure now, and again after some thousand iterations."
         )
         return
-    st.caption(_verdict(found))
+    st.markdown(_verdict(found))
     page.chart(
         "recall",
         plain(recall_figure.skeleton, page.palette, log),
@@ -232,7 +238,7 @@ def how_far_back(page: Page) -> None:
 
 
 _METHOD = (
-    f"At {PLACES:,} places of the text, or as many as there are, one character is replaced by another, drawn "
+    f"At up to {PLACES:,} places of the text, one character is replaced by another, drawn "
     "by how often characters occur. The network reads on, in both versions. **Change** is the divergence "
     "KL(p‖q) of what it expects with the changed text (q) from what it expects with the text as it is (p), "
     "in bits. **Worse guess** is how many bits of probability q takes from the character that really "
@@ -256,15 +262,15 @@ def _verdict(found: Recall) -> str:
         )
     least = "at least " if found.endless else "about "
     return (
-        f"It remembers {least}{_characters(found.remembered)} (over {found.places:,} places; "
-        f"gradients reach T = {found.seq_length} back). {_use(found)}"
+        f"**It remembers {least}{_characters(found.remembered)}** (over {found.places:,} places; training "
+        f"sends gradients T = {found.seq_length} back). {_use(found)}"
     )
 
 
 def _use(found: Recall) -> str:
     if found.helped == 0:
         return "What it keeps does not help its guesses."
-    return f"For {_characters(found.helped)} of these, remembering surely makes its guesses better."
+    return f"Up to {_characters(found.helped)} back, remembering surely makes its guesses better."
 
 
 def _characters(count: int) -> str:
@@ -293,6 +299,7 @@ _Newest = Callable[[LiveView], tuple[Hashable, Callable[[], Projection]]]
 
 def projection(page: Page) -> None:
     """The hidden states over a stretch of text, as points of a plane."""
+    st.markdown("**Where do the states lie?**")
     run = page.run
     length = min(plane_figure.MOST_POINTS, len(run.text) - 1)  # the last character has no next one
     start, by_next = _choose_stretch(len(run.text) - length, length)
@@ -300,7 +307,7 @@ def projection(page: Page) -> None:
         kept = _Projections(start, length)
         _plane(
             page,
-            _grouping(run.text, start, length, by_next),
+            _grouping(run.text, start, length, by_next, run.chars),
             by_next,
             lambda view: (view.portrait.iteration, partial(kept.of, view.portrait)),
         )
@@ -313,7 +320,7 @@ def projection(page: Page) -> None:
     )
     if analysis.result is not None:
         (start, length), found = analysis.result
-        groups = _grouping(run.text, start, length, by_next)
+        groups = _grouping(run.text, start, length, by_next, run.chars)
         _plane(page, groups, by_next, lambda view: (analysis.version, lambda: found))
 
 
@@ -350,8 +357,10 @@ def _project(
 
 
 @lru_cache(maxsize=8)
-def _grouping(text: str, start: int, length: int, by_next: bool) -> Grouping:
-    return plane_figure.grouping(text, start, length, by_next)
+def _grouping(
+    text: str, start: int, length: int, by_next: bool, chars: tuple[str, ...]
+) -> Grouping:
+    return plane_figure.grouping(text, start, length, by_next, chars)
 
 
 def _plane(page: Page, groups: Grouping, by_next: bool, newest: _Newest) -> None:
@@ -362,7 +371,8 @@ def _plane(page: Page, groups: Grouping, by_next: bool, newest: _Newest) -> None
 
         return source
 
-    left, right = st.columns([0.74, 0.26], gap="medium")
+    with st.container(key="plane"):
+        left, right = st.columns([0.66, 0.34], gap="medium")
     with left:
         page.chart(
             "projection",

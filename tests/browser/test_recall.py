@@ -1,0 +1,117 @@
+"""Similar moments, the measure of memory and the plane of states, as a person meets them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_train_page import press, wait_for_iteration
+
+pytestmark = pytest.mark.browser
+
+ROWS = ".st-key-similar_moments .rnn-moment"
+AROUND = ".st-key-similar_moments .rnn-ribbon-text span"
+PLANE = "document.querySelectorAll('.st-key-projection .js-plotly-plot')[0]"
+RECALL = "document.querySelector('.st-key-how_far_back .js-plotly-plot')"
+
+
+def open_memory(page: Page, server: str, query: str) -> None:
+    page.goto(f"{server}/?{query}")
+    page.wait_for_function("window.rnnBoard && rnnBoard.painted > 0")
+    page.get_by_role("link", name="Memory").click()
+    page.locator(".st-key-how_far_back button").first.wait_for()
+
+
+def bring_into_sight(page: Page, key: str) -> None:
+    page.locator(f".st-key-{key}").scroll_into_view_if_needed()
+
+
+def place_of(page: Page, row: int) -> int:
+    """The place in a row, from 1."""
+    return int(page.locator(f"{ROWS} .rnn-moment-place").nth(row).inner_text().replace(",", ""))
+
+
+def test_a_click_on_a_row_or_in_the_text_goes_to_that_moment(page: Page, server: str) -> None:
+    open_memory(page, server, "text=verse")
+    bring_into_sight(page, "similar_moments")
+    expect(page.locator(ROWS)).to_have_count(11)
+    expect(page.locator(".rnn-moment-chosen .rnn-moment-distance")).to_have_text("here")
+    assert place_of(page, 0) == 848
+    wanted = place_of(page, 3)
+    page.locator(ROWS).nth(3).click()
+    page.wait_for_function(
+        f"""wanted => document.querySelector('{ROWS} .rnn-moment-place')
+            .textContent.replace(',', '') === String(wanted)""",
+        arg=wanted,
+    )
+    expect(page.get_by_label("After character (1 to 1,695)")).to_have_value(str(wanted))
+    picked = page.locator(AROUND).evaluate_all(
+        "spans => spans.findIndex(span => span.classList.contains('rnn-picked'))"
+    )
+    page.locator(AROUND).nth(picked + 2).click()
+    expect(page.get_by_label("After character (1 to 1,695)")).to_have_value(str(wanted + 2))
+
+
+def test_the_framed_character_stands_between_what_was_read_and_what_follows(
+    page: Page, server: str
+) -> None:
+    open_memory(page, server, "text=hello")
+    bring_into_sight(page, "similar_moments")
+    expect(page.locator(ROWS)).to_have_count(11)
+    for row in range(11):
+        parts = [
+            page.locator(f"{ROWS} .rnn-moment-{part}").nth(row).text_content() or ""
+            for part in ("before", "after")
+        ]
+        assert "".join(parts) in "hello " * 20
+
+
+def test_memory_is_measured_and_drawn(page: Page, server: str) -> None:
+    open_memory(page, server, "text=hello")
+    press(page, "Measure its memory")
+    bring_into_sight(page, "how_far_back")
+    page.wait_for_function(f"{RECALL}?.data?.[1].y?.length === 60")
+    expect(page.locator(".st-key-how_far_back")).to_contain_text(
+        "Made from the network at iteration 0."
+    )
+    assert page.evaluate(f"{RECALL}._fullLayout.yaxis.type") == "log"
+    page.locator(".st-key-recall_log label").click()
+    page.wait_for_function(f"{RECALL}._fullLayout.yaxis.type === 'linear'")
+
+
+def test_the_plane_follows_the_network_and_names_its_points(page: Page, server: str) -> None:
+    open_memory(page, server, "text=counting")
+    bring_into_sight(page, "projection")
+    page.wait_for_function(f"{PLANE}?.data?.every(trace => trace.x)")
+    points = f"{PLANE}.data.reduce((sum, trace) => sum + trace.x.length, 0)"
+    assert page.evaluate(points) == 500
+    before = page.evaluate(f"{PLANE}.data[0].x[0]")
+    press(page, "Step")
+    wait_for_iteration(page, 1)
+    bring_into_sight(page, "projection")
+    page.wait_for_function(f"{PLANE}.data[0].x[0] !== {before}")
+    expect(page.locator(".st-key-projection .xtitle").first).to_have_text(
+        re.compile(r"1st component: \d+% of the variance")
+    )
+    label = page.locator(".st-key-projection .hoverlayer .hovertext")
+    for _ in range(20):  # the page may still be settling: what is rested on moves away
+        page.mouse.move(0, 0)
+        page.mouse.move(
+            *page.evaluate(
+                f"""() => {{
+                    const plot = {PLANE};
+                    plot.scrollIntoView({{ block: "center" }});
+                    const box = plot.getBoundingClientRect();
+                    const {{ xaxis, yaxis }} = plot._fullLayout;
+                    const [trace] = plot.data;
+                    return [box.x + xaxis._offset + xaxis.d2p(trace.x[0]),
+                            box.y + yaxis._offset + yaxis.d2p(trace.y[0])];
+                }}"""
+            )
+        )
+        page.wait_for_timeout(250)
+        if label.count():
+            break
+    expect(label.first).to_have_text(re.compile(r"after “.+”\s*comes [aeiou]", re.IGNORECASE))
