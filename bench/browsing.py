@@ -1,8 +1,8 @@
 """What stands in for a browser where many are needed: it speaks Streamlit's WebSocket, and paints nothing.
 
 A `LightVisitor` opens the dashboard as a browser's page does, asks for a beat at every tick of the
-timers that the server sets, and presses buttons. It reads the frames, but draws no chart, so that
-eight of them weigh little on the machine that they share with the server.
+timers that the server sets, types, presses buttons and changes pages. It reads the frames, but draws no
+chart, so that eight of them weigh little on the machine that they share with the server.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import json
 import re
 import time
+import urllib.request
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -48,15 +50,18 @@ class LightVisitor:
     def __init__(self, url: str, query: str = "") -> None:
         """Prepare a visit to the dashboard at ``url``; `open` begins it."""
         self.query = query
+        self.cookie = ""
         self.frames: deque[Seen] = deque(maxlen=_KEPT)
         self.bytes = 0
         self.buttons: dict[str, str] = {}
+        self.fields: dict[str, str] = {}
         self.sentences: list[str] = []
         self.exceptions: list[str] = []
         self.session = ""
         self.runs_done = 0
-        self._stream = f"ws{url.removeprefix('http')}/_stcore/stream"
+        self._url = url
         self._hash = ""
+        self._pages: dict[str, str] = {}
         self._timers: dict[str, tuple[float, asyncio.Task[None]]] = {}
         self._socket: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -66,9 +71,15 @@ class LightVisitor:
 
     async def open(self) -> None:
         """Connect, as the same visitor if there was a visit before, and ask for the page."""
+        self._news = asyncio.Event()
+        self.cookie = self.cookie or await asyncio.to_thread(_cookie, self._url)
         protocols = ["streamlit", "none", self.session] if self.session else ["streamlit"]
         self._socket = await connect(
-            self._stream, subprotocols=protocols, max_size=_LARGEST, compression=None
+            f"ws{self._url.removeprefix('http')}/_stcore/stream",
+            subprotocols=protocols,
+            additional_headers={"Cookie": self.cookie},
+            max_size=_LARGEST,
+            compression=None,
         )
         self._reader = asyncio.create_task(self._read(self._socket))
         await self._ask()
@@ -99,9 +110,23 @@ class LightVisitor:
         found = re.search(r"(?:^|&)run=([^&]+)", self.query)
         return found.group(1) if found else ""
 
-    async def press(self, label: str) -> None:
-        """Click on a button of the page. Raises KeyError if it is not there."""
-        await self._ask(pressed=self.buttons[label])
+    async def press(self, label: str, **typed: str) -> None:
+        """Click on a button, after typing into fields by their keys.
+
+        Raises KeyError if the button or a field is not on the page.
+        """
+        pressed = WidgetStates()
+        pressed.widgets.add(id=self.buttons[label], trigger_value=True)
+        for key, words in typed.items():
+            pressed.widgets.add(id=self.fields[key], string_value=words)
+        await self._ask(pressed)
+
+    async def go(self, title: str) -> None:
+        """Change to another page, and wait until it stands. Raises KeyError if there is none."""
+        self._hash = self._pages[title]
+        done = self.runs_done
+        await self._ask()
+        await self.wait_for(lambda it: it.runs_done > done)
 
     async def wait_for(
         self, what: Callable[[LightVisitor], object], patience: float = PATIENCE
@@ -116,7 +141,7 @@ class LightVisitor:
 
     # -- the protocol ------------------------------------------------------------------------------
 
-    async def _ask(self, pressed: str = "", fragment: str = "") -> None:
+    async def _ask(self, changed: WidgetStates | None = None, fragment: str = "") -> None:
         """Ask for a run of the page, or of one fragment of it."""
         message = BackMsg()
         asked = message.rerun_script
@@ -126,9 +151,8 @@ class LightVisitor:
         asked.context_info.timezone = "UTC"
         if fragment:
             asked.fragment_id, asked.is_auto_rerun = fragment, True
-        if pressed:
-            state = asked.widget_states.widgets.add()
-            state.id, state.trigger_value = pressed, True
+        if changed is not None:
+            asked.widget_states.CopyFrom(changed)
         assert self._socket is not None
         with suppress(ConnectionClosed):
             await self._socket.send(message.SerializeToString())
@@ -149,15 +173,16 @@ class LightVisitor:
             self._take_element(message, len(data))
         elif kind == "new_session":
             self._begin(message)
-        elif kind == "auto_rerun":
-            self._set_timer(message.auto_rerun.fragment_id, message.auto_rerun.interval)
-        elif kind == "stop_auto_rerun":
-            for fragment in message.stop_auto_rerun.fragment_ids:
-                self._stop_timer(fragment)
+        elif kind in ("auto_rerun", "stop_auto_rerun"):
+            self._take_timers(message)
+        elif kind == "navigation":
+            pages = message.navigation.app_pages
+            self._pages = {page.page_name: page.page_script_hash for page in pages}
         elif kind == "page_info_changed":
             self.query = message.page_info_changed.query_string
         elif kind == "script_finished":
-            self.runs_done += 1
+            # A beat of the timer does not count, nor a run that was ended for another.
+            self.runs_done += message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
         self._news.set()
 
     def _begin(self, message: ForwardMsg) -> None:
@@ -166,6 +191,7 @@ class LightVisitor:
         if not message.metadata.run.fragment_ids:
             self._stop_timers()
             self.buttons.clear()
+            self.fields.clear()
             self.sentences.clear()
 
     def _take_element(self, message: ForwardMsg, size: int) -> None:
@@ -173,6 +199,9 @@ class LightVisitor:
         kind = element.WhichOneof("type")
         if kind == "button":
             self.buttons[element.button.label] = element.button.id
+        elif kind in ("text_area", "text_input"):
+            identity = getattr(element, kind).id
+            self.fields[identity.rpartition("-")[2]] = identity
         elif kind == "alert":
             self.sentences.append(element.alert.body)
         elif kind == "exception":
@@ -189,6 +218,12 @@ class LightVisitor:
         self.frames.append(Seen(time.monotonic(), iteration))
 
     # -- the timers that a browser keeps for fragments ---------------------------------------------
+
+    def _take_timers(self, message: ForwardMsg) -> None:
+        if message.HasField("auto_rerun"):
+            self._set_timer(message.auto_rerun.fragment_id, message.auto_rerun.interval)
+        for fragment in message.stop_auto_rerun.fragment_ids:
+            self._stop_timer(fragment)
 
     def _set_timer(self, fragment: str, seconds: float) -> None:
         before = self._timers.get(fragment)
@@ -213,6 +248,13 @@ class LightVisitor:
     def _stop_timers(self) -> None:
         for fragment in list(self._timers):
             self._stop_timer(fragment)
+
+
+def _cookie(url: str) -> str:
+    """The cookies that the server gives to a browser which comes for the first time."""
+    with urllib.request.urlopen(f"{url}/_stcore/health", timeout=PATIENCE) as answer:
+        given = answer.headers.get_all("Set-Cookie", [])
+    return "; ".join(cookie.partition(";")[0] for cookie in given)
 
 
 @asynccontextmanager

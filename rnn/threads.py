@@ -32,7 +32,7 @@ class _Limit:
                 self._before = [(library, library.num_threads) for library in _blas_libraries()]
                 for library, threads in self._before:
                     if threads != 1:
-                        library.set_num_threads(1)
+                        _set_threads(library, 1)
 
     def __exit__(self, *exception: object) -> None:
         with self._lock:
@@ -40,7 +40,7 @@ class _Limit:
             if self._inside == 0:
                 for library, threads in self._before:
                     if threads != 1:
-                        library.set_num_threads(threads)
+                        _set_threads(library, threads)
 
 
 _limit = _Limit()
@@ -49,6 +49,29 @@ _limit = _Limit()
 def single_thread() -> _Limit:
     """Limit BLAS to one thread in a `with`; may be nested and entered by several threads at once."""
     return _limit
+
+
+def stay_single() -> None:
+    """Limit BLAS to one thread until the process ends; for programs of which training is the purpose.
+
+    OpenBLAS lets a thread spin for a tenth of a second after each product that it took part in. A
+    single larger product between two ticks, again and again, keeps a whole core busy with nothing.
+    """
+    _limit.__enter__()
+
+
+def _set_threads(library: Any, threads: int) -> None:
+    """Set a library's number of threads, whichever thread of the program has set it before.
+
+    Of OpenBLAS, threadpoolctl lets only the thread that was first set it again as long as that lives,
+    and holds on to it even when it has ended, with all that hangs on it.
+    """
+    let_go = getattr(library, "clear_controlling_thread", None)
+    if let_go is not None:
+        let_go(force=True)
+    library.set_num_threads(threads)
+    if let_go is not None:
+        let_go(force=True)
 
 
 @cache

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from plotly.offline import get_plotlyjs
 
+from ui import plotlyjs
 from ui.plotlyjs import served_path
 
 
@@ -16,7 +18,22 @@ def test_the_first_start_makes_the_copy_that_the_address_names(tmp_path: Path) -
     assert address.startswith("app/static/")
     [copy] = folder.iterdir()
     assert copy.name == address.rsplit("/", 1)[1]
-    assert copy.read_text(encoding="utf-8") == get_plotlyjs()
+    served, original = copy.read_text(encoding="utf-8"), get_plotlyjs()
+    body = original[original.index('"use strict";var Plotly=') : original.rindex("return Plotly;")]
+    assert served.startswith("//# allFunctionsCalledOnLoad\n/**\n* plotly.js v")
+    assert "MIT license\n*/\n" in served
+    assert served.endswith(body)
+    assert body.rstrip().endswith("window.Plotly = Plotly;")
+
+
+@pytest.mark.parametrize("code", ["var Plotly={};", '"use strict";var Plotly={};/* */', ""])
+def test_code_that_is_wrapped_in_another_way_is_served_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    monkeypatch.setattr(plotlyjs, "get_plotlyjs", lambda: code)
+    assert served_path(tmp_path) is not None
+    [copy] = tmp_path.iterdir()
+    assert copy.read_text(encoding="utf-8") == code
 
 
 def test_a_copy_that_is_there_is_not_written_again(tmp_path: Path) -> None:

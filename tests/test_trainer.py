@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import gc
 import math
+import os
+import subprocess
+import sys
 import tracemalloc
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -633,6 +637,35 @@ def test_threads_are_limited_inside_and_given_back() -> None:
         assert set(threads()) == {1}  # the inner one has left, the outer one still holds
     assert set(seen[0]) == {1}
     assert threads() == before
+
+
+SINGLE = """
+import numpy as np
+from threadpoolctl import threadpool_info
+{first}
+from rnn.threads import single_thread
+with single_thread():
+    pass
+np.ones((300, 300)) @ np.ones((300, 300))
+print([pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"])
+"""
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["from rnn.threads import stay_single; stay_single()", "import ui.loop"],
+    ids=["asked for", "in the dashboard"],
+)
+def test_a_program_may_stay_with_one_thread(first: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", SINGLE.format(first=first)],
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.strip() == "[1]"
 
 
 def test_the_unrolled_rows_share_one_buffer() -> None:

@@ -11,6 +11,7 @@ import logging
 import math
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,11 +28,14 @@ from rnn.store.rows import Status
 from ui.jobs import Jobs
 from ui.pace import Meter, Pace, Pacer
 from ui.place import Place, Source
+from ui.turns import TURNS
 
 _LOGGER = logging.getLogger(__name__)
 
 GREEDY_LENGTH = 80
 SPARKLINE = 48
+DOZE_SECONDS = 10.0
+"""A run that trains is saved, and others may lead it, when no page has asked for a tick for so long."""
 LEADER_SILENT = 2.5
 """Seconds without a beat after which another tab may lead: a closed or hidden tab gives the run up."""
 PORTRAIT_SECONDS = 1.0
@@ -53,7 +57,8 @@ class Target:
 class Notice:
     """One sentence for the person, and what it is about.
 
-    That is ``"diverged"``, ``"target"``, ``"fault"``, or ``"led"`` when another program trains the run.
+    That is ``"diverged"``, ``"target"``, ``"fault"``, ``"opened"`` from the disk, or ``"led"`` when
+    another program trains the run.
     """
 
     kind: str
@@ -99,10 +104,15 @@ class LiveRun:
         self._lock = threading.Lock()
         self._count = threading.Lock()
         self._callers = 0
+        self._name = object()
         self._serial = 0
         self._leader = ""
         self._leader_seen = -math.inf
-        self.jobs = Jobs(lambda: self.playing)
+        self.looked_at = time.monotonic()
+        """When a page has last shown the run, in seconds of the monotonic clock."""
+        # Held weakly: a run that nobody holds any more is to give its memory back at once.
+        plays = weakref.WeakMethod(self._plays)
+        self.jobs = Jobs(lambda: (asked := plays()) is not None and asked())
         self._begin(trainer, source, place)
 
     def _begin(self, trainer: Trainer, source: Source, place: Place) -> None:
@@ -128,6 +138,9 @@ class LiveRun:
         self.pacer = Pacer()
         self._meter = Meter()
         self._sparks: dict[str, deque[float]] = {}
+
+    def _plays(self) -> bool:
+        return self.playing
 
     @contextmanager
     def _steering(self) -> Iterator[Trainer]:
@@ -217,13 +230,18 @@ class LiveRun:
         try:
             newer = self.place.lead(self._trainer, self.source, take_over)
         except LeaseError as error:
-            self._rest()
-            self.notice = Notice("led", str(error))
+            self._give_way(str(error))
             return False
         if newer is not None:
             self._take_up(newer)
         self.notice = None
         return True
+
+    def _give_way(self, sentence: str) -> None:
+        """Training ends here, for the reason that the sentence tells."""
+        self._rest()
+        self.target = None
+        self.notice = Notice("led", sentence)
 
     def _take_up(self, trainer: Trainer) -> None:
         """Go on from where another program has brought the run."""
@@ -316,7 +334,7 @@ class LiveRun:
                 self.playing = True
 
     def _one_step(self) -> object:
-        return self.place.advance(self._trainer, self.source, 0.0, lambda: True)
+        return self.place.advance(self._trainer, 0.0, lambda: True)
 
     # Who leads, where several tabs look at the run
 
@@ -341,9 +359,16 @@ class LiveRun:
     # What a tick does
 
     def tick(self) -> None:
-        """Train for as long as the pace allows, if the run is playing."""
+        """Train for as long as the pace allows, if the run is playing, once it is this run's turn."""
+        if self.playing:
+            # The turn comes before the lock, so that a click need not wait for it.
+            with TURNS.turn(self._name) as entered:
+                if entered:
+                    self._train()
+
+    def _train(self) -> None:
         with self._lock:
-            if not self.playing or self._overtaken():
+            if not self.playing or not self._may_train():
                 return
             trainer = self._trainer
             began = time.perf_counter()
@@ -352,7 +377,6 @@ class LiveRun:
                 partial(
                     self.place.advance,
                     trainer,
-                    self.source,
                     self.pacer.tick_seconds,
                     self._should_stop,
                 )
@@ -370,17 +394,37 @@ class LiveRun:
                 self._rest()
                 self._arrive()
 
-    def _overtaken(self) -> bool:
-        """Whether another program has taken the run over; then training has ended here."""
-        if self.place.lost is None:
-            return False
-        self._rest()
-        self.target = None
-        self.notice = Notice("led", self.place.lost)
-        return True
+    def _may_train(self) -> bool:
+        """Whether training may go on here: nobody else trains the run by now, or wants it to rest."""
+        if self.place.lost is not None:
+            self._give_way(self.place.lost)
+        elif self.place.wish is not None:
+            self._give_way("Training was paused from elsewhere.")
+        elif self.place.unled:
+            self._leads_here()
+        return self.playing
+
+    def doze(self) -> None:
+        """Have the run saved, and let others lead it, if no page has asked for a tick for long.
+
+        It goes on by itself with the next tick.
+        """
+        silent = time.monotonic() - self._leader_seen
+        if self.playing and silent >= DOZE_SECONDS and not self.place.unled:
+            with self._steering() as trainer:
+                self.pacer.rest()
+                self._meter.rest()
+                self.place.rest(trainer)
+
+    def save_again(self) -> None:
+        """Try once more to save what could not be saved when training stopped."""
+        if self.place.unsaved:
+            with self._steering() as trainer:
+                self.place.save_again(trainer, self.source)
 
     def view(self, hurry: bool = True) -> LiveView:
         """What there is to see now; without ``hurry`` it waits until the tick in progress is over."""
+        self.looked_at = time.monotonic()
         with self._steering() if hurry else self._waiting() as trainer:
             self._renew_sample(trainer)
             self._renew_radius(trainer)

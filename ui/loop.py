@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
+from rnn.threads import stay_single
 from ui import board, state, visitors
-from ui.entries import Feeder
+from ui.entries import BROKEN, Feeder
 from ui.frames import encode
 from ui.live import LiveRun
 from ui.pace import TIMER_SECONDS
+from ui.runs import CARETAKER
+from ui.turns import TURNS
+
+_LOGGER = logging.getLogger(__name__)
 
 # The server's event loop shares the interpreter with training. By default it may wait 5 ms each time
 # it wants its turn, which adds up to a late click and a late frame.
 sys.setswitchinterval(0.0005)
 
+# The second core is the browser's.
+stay_single()
+
 WATCH_SECONDS = 2.0
 """How often a page looks after a run that another program trains; that one saves every few seconds."""
+
+REST_SECONDS = 30.0
+"""How often a page at rest shows that it is there: its run stays in memory, and a page that has a
+timer asks anew for its run when it comes back after the connection, or the server, was gone."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +42,8 @@ class Standing:
     """How a run stands: where this changes, more of the page than its panels has to be drawn anew.
 
     ``leads``: whether this page is the one that trains the run; of a run at rest, every page is.
-    ``elsewhere`` says which other program trains it, if one does; ``ended`` counts analyses.
+    ``elsewhere`` says which other program trains it, if one does; ``ended`` counts analyses;
+    ``trouble`` says why the run cannot be saved.
     """
 
     playing: bool
@@ -36,6 +51,7 @@ class Standing:
     elsewhere: str | None
     serial: int
     ended: int
+    trouble: str | None
 
 
 def standing(run: LiveRun, watched: bool = True) -> Standing:
@@ -46,6 +62,7 @@ def standing(run: LiveRun, watched: bool = True) -> Standing:
         elsewhere=run.watch() if watched else None,
         serial=run.serial,
         ended=run.jobs.ended,
+        trouble=run.place.trouble,
     )
 
 
@@ -78,17 +95,44 @@ def run_live(
         if replace(now, playing=run.playing) != drawn:
             st.rerun()
 
+    CARETAKER.begin()
     beat()
 
 
-def _interval(run: LiveRun, drawn: Standing, pulsing: bool) -> float | None:
-    """Seconds between two beats; none where nothing moves."""
+def _interval(run: LiveRun, drawn: Standing, pulsing: bool) -> float:
+    """Seconds between two beats: few where something moves."""
     if drawn.playing or run.jobs.working or pulsing:
         return TIMER_SECONDS
-    return WATCH_SECONDS if drawn.elsewhere else None
+    return WATCH_SECONDS if drawn.elsewhere or run.place.saving or drawn.trouble else REST_SECONDS
 
 
 def _show(run: LiveRun, feeder: Feeder, leads: bool) -> None:
     if leads:
-        run.pacer.begin(time.perf_counter())
-    board.feed(encode(feeder.frame(run.view(hurry=leads), state.next_sequence())))
+        run.pacer.begin(time.perf_counter(), TURNS.crowd())
+    board.feed(_packed(feeder.frame(run.view(hurry=leads), state.next_sequence())))
+
+
+def _packed(frame: dict[str, Any]) -> bytes:
+    """The frame's message; a panel whose content cannot travel says that it could not be drawn."""
+    try:
+        return encode(frame)
+    except (TypeError, ValueError):
+        _LOGGER.exception("a frame could not be packed")
+    panels = {
+        name: entry if _travels(entry) else {**BROKEN, **_stamp(entry)}
+        for name, entry in frame["panels"].items()
+    }
+    return encode({**frame, "panels": panels})
+
+
+def _travels(entry: dict[str, Any]) -> bool:
+    try:
+        encode(entry)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _stamp(entry: dict[str, Any]) -> dict[str, Any]:
+    """For which figure, and in which version, the entry was made."""
+    return {"revision": entry["revision"], "version": entry["version"]}

@@ -23,9 +23,14 @@ def show(run: LiveRun, standing: Standing) -> None:
     elif run.notice is not None:
         _notice(run, run.notice)
     if run.place.trouble:
-        st.warning(plain(f"{run.place.trouble} Training goes on, unsaved."), icon=":material/save:")
+        st.warning(plain(_unsaved(run, run.place.trouble)), icon=":material/save:")
     for sentence in state.complaints():
         st.warning(plain(sentence), icon=":material/info:")
+
+
+def _unsaved(run: LiveRun, trouble: str) -> str:
+    goes_on = "training goes on" if run.playing else "the run stays in memory"
+    return f"{trouble.rstrip('.')}; {goes_on}, and saving is tried again."
 
 
 def _notice(run: LiveRun, notice: Notice) -> None:
@@ -39,6 +44,8 @@ def _notice(run: LiveRun, notice: Notice) -> None:
         )
     elif notice.kind == "target":
         st.success(plain(notice.sentence), icon=":material/flag:")
+    elif notice.kind == "opened":
+        st.info(plain(notice.sentence), icon=":material/save:")
     else:
         st.error(plain(notice.sentence), icon=":material/error:")
 

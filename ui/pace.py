@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-TIMER_SECONDS = 0.13
+TIMER_SECONDS = 0.095
 """How often the browser asks for a frame. Somewhat shorter than a tick, so that the next request is
 already waiting when a tick ends and training goes on without a gap."""
 
-SHORTEST_TICK = 0.135
+SHORTEST_TICK = 0.1
 LONGEST_TICK = 1.5
+LONGEST_SHARED = 0.5
+"""The longest tick where several runs train: as long, the others wait for their turn."""
+SHORTEST_SHARED = 0.05
+"""Shorter, and drawing frames would take more of the time than training."""
+ROUND_SECONDS = 1.0
+"""Where many runs train, ticks are so short that each has its turn about this often."""
 _GAP_WORTH_FILLING = 0.012
 _METER_SECONDS = 4.0
 
@@ -20,6 +26,7 @@ class Pacer:
 
     A browser that asks late (slow, or its page hidden) leaves gaps in which nothing is trained; then
     ticks grow until they fill them. One whose request is waiting already gets short ticks again.
+    Where several runs train, the others fill the gaps: then a tick makes up for this run's part only.
     """
 
     def __init__(self) -> None:
@@ -27,11 +34,16 @@ class Pacer:
         self.tick_seconds = SHORTEST_TICK
         self._ended: float | None = None
 
-    def begin(self, now: float) -> None:
-        """Note that a beat begins at ``now``, and choose its tick's length."""
-        if self._ended is None:
-            return
-        gap = now - self._ended
+    def begin(self, now: float, crowd: int = 1) -> None:
+        """Note that a beat begins at ``now``, and choose its tick's length; ``crowd`` runs train."""
+        gap = 0.0 if self._ended is None else now - self._ended
+        if crowd > 1:
+            shortest = min(SHORTEST_TICK, max(SHORTEST_SHARED, ROUND_SECONDS / crowd))
+            self.tick_seconds = min(max(gap / crowd, shortest), LONGEST_SHARED)
+        elif self._ended is not None:
+            self._fill(gap)
+
+    def _fill(self, gap: float) -> None:
         # One long gap may be a page that loads; only gap after gap makes long ticks.
         longer = min(self.tick_seconds + 0.6 * gap, 1.5 * self.tick_seconds)
         wanted = longer if gap > _GAP_WORTH_FILLING else 0.7 * self.tick_seconds

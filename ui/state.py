@@ -49,13 +49,22 @@ def _reached(run_id: str) -> LiveRun | None:
 
 def _arrive() -> LiveRun:
     query = dict(st.query_params)
-    run = _reached(query[_RUN]) if _RUN in query else None
+    run = _found(query[_RUN]) if _RUN in query else None
     if run is None:
         run = _run_from_address(query)
         RUNS.add(run)
     moved(run)
     if query.get(_AUTOPLAY) == "1":
         run.play()
+    return run
+
+
+def _found(run_id: str) -> LiveRun | None:
+    """The run that the address names; if it had to be read from the disk, that is told once."""
+    held = RUNS.find(run_id)
+    run = held or _reached(run_id)
+    if run is not None and held is None and run.notice is None and not run.playing:
+        run.say("opened", f"The run stands as it was last saved, at iteration {run.iteration:,}.")
     return run
 
 
@@ -80,14 +89,14 @@ def _run_from_address(query: Mapping[str, str]) -> LiveRun:
             "The address names a text that is not among the presets, so another takes its place."
         )
     preset = PRESET.get(key, PRESET[DEFAULT_PRESET])
-    config = preset_config(preset)
+    usual = preset_config(preset)
     spelled = {name: value for name, value in query.items() if name in SETTING}
     try:
-        config = Config.from_strings(spelled, config)
+        config = Config.from_strings(spelled, usual)
         return LiveRun(preset.text(), config, preset_source(preset), RUNS.place())
     except ValueError as error:
         complain(f"{error} The address is followed without its settings.")
-        return LiveRun(preset.text(), config, preset_source(preset), RUNS.place())
+        return LiveRun(preset.text(), usual, preset_source(preset), RUNS.place())
 
 
 def preset_config(preset: Preset) -> Config:
