@@ -20,7 +20,7 @@ def test_the_first_start_makes_the_copy_that_the_address_names(tmp_path: Path) -
     assert copy.name == address.rsplit("/", 1)[1]
     served, original = copy.read_text(encoding="utf-8"), get_plotlyjs()
     body = original[original.index('"use strict";var Plotly=') : original.rindex("return Plotly;")]
-    assert served.startswith("//# allFunctionsCalledOnLoad\n/**\n* plotly.js v")
+    assert served.startswith("/**\n* plotly.js v")
     assert "MIT license\n*/\n" in served
     assert served.endswith(body)
     assert body.rstrip().endswith("window.Plotly = Plotly;")

@@ -23,6 +23,7 @@ _RUNTIME_PARTS = (
     "board.js",
     "labels.js",
     "sample.js",
+    "picture.js",
     "chart.js",
     "words.js",
     "ribbon.js",
@@ -61,9 +62,11 @@ def mount_runtime(on_return: Callable[[], None]) -> None:
     which ends a long tick; ``on_return`` is called before that.
     """
     with st.container(key="plumbing"):
-        _components()["runtime"](
-            key="runtime", data={"plotly": _plotly_path()}, on_returned_change=on_return
-        )
+        path = _plotly_path()
+        if path is not None:
+            loader = _client("library.js").replace("PATH", path)
+            st.html(f"<script>{loader}</script>", unsafe_allow_javascript=True)
+        _components()["runtime"](key="runtime", on_returned_change=on_return)
 
 
 def panel_key(name: str) -> str:

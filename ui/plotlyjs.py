@@ -20,31 +20,29 @@ def served_path(folder: Path = STATIC) -> str | None:
 
     ``None`` where the folder cannot be written.
     """
-    copy = folder / f"plotly-{get_plotlyjs_version()}-flat.min.js"
+    copy = folder / f"plotly-{get_plotlyjs_version()}-bare.min.js"
     try:
         if not copy.is_file():
             folder.mkdir(exist_ok=True)
-            _write(copy, _quick_to_start(get_plotlyjs()))
+            _write(copy, _unwrapped(get_plotlyjs()))
     except OSError:
         return None
     return f"app/static/{copy.name}"
 
 
-_HINT = "//# allFunctionsCalledOnLoad"  # for V8; to others it is a comment
 _LICENCE_END, _BODY, _END = "*/", '"use strict";var Plotly=', "return Plotly;"
 
 
-def _quick_to_start(code: str) -> str:
-    """``code`` so arranged that a browser can compile all of it beside its main thread.
+def _unwrapped(code: str) -> str:
+    """``code`` without its wrapper for module loaders, so that it starts sooner.
 
-    The wrapper for module loaders has the whole library in a function within a function, and what is
-    inside a function is read once to skip it and again to run it. If the code is not wrapped as it
-    was when this was written, it stays as it is.
+    The wrapper holds the whole library in a function, and a browser reads what is inside a function
+    twice: to skip it, and to run it. Code that is wrapped in another way stays as it is.
     """
     licence, body, end = code.find(_LICENCE_END), code.find(_BODY), code.rfind(_END)
     if not -1 < licence < body < end:
         return code
-    return "\n".join([_HINT, code[: licence + len(_LICENCE_END)], code[body:end]])
+    return code[: licence + len(_LICENCE_END)] + "\n" + code[body:end]
 
 
 def _write(path: Path, text: str) -> None:

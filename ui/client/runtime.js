@@ -12,31 +12,23 @@ const KINDS = {
 // asks for a fresh run of the page, which ends the long tick at once.
 const AWAY_LONG_MS = 3000;
 
-// The app may live below a path of its own: its address is what stands before its main script's.
-function appAddress() {
-  const script = document.querySelector('script[src*="/static/js/"]');
-  return script ? script.src.split("/static/js/")[0] : window.location.origin;
-}
-
-function loadScript(address) {
-  return new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = address;
-    script.onload = resolve;
-    script.onerror = () => reject(new Error(`The chart library could not be loaded from ${address}.`));
-    document.head.appendChild(script);
-  });
-}
-
-function openBoard(plotly) {
+function openBoard() {
   const gate = (window.rnnGate ??= openGate());
-  const address = `${appAddress()}/${plotly}`;
-  window.rnnBoard = createBoard(plotly && !window.Plotly ? loadScript(address) : Promise.resolve());
+  window.rnnBoard = createBoard(chartsReady());
   gate.open(window.rnnBoard);
 }
 
-export default function runtime({ data, setTriggerValue }) {
-  if (!window.rnnBoard) openBoard(data.plotly);
+// The chart library came with this code, or is on its way: its loader may come before or after this.
+function chartsReady() {
+  if (window.Plotly) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    window.rnnLibrary?.then(resolve, reject);
+    window.rnnAwaitsLibrary = (library) => library.then(resolve, reject);
+  });
+}
+
+export default function runtime({ setTriggerValue }) {
+  if (!window.rnnBoard) openBoard();
   let hiddenAt = null;
   const onVisibility = () => {
     if (document.hidden) hiddenAt = performance.now();
