@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rnn import CheckpointError, Config, Trainer
 from rnn.optimisers import OPTIMISERS
@@ -54,6 +56,48 @@ def test_a_loaded_run_goes_on_bit_for_bit(tmp_path: Path, optimiser: str, dtype:
     trainer.sample(7)
     trainer.advance(steps=3)
     assert_goes_on(trainer, tmp_path / "run.npz")
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> Trainer:
+    """A run of any text and settings, at most some dozens of iterations old, sometimes changed on the way."""
+    length, streams = draw(st.integers(1, 6)), draw(st.integers(1, 3))
+    held_out = draw(st.sampled_from([0.0, 0.3]))
+    size = 2 * (length + 1) * streams
+    text = draw(st.text(min_size=size, max_size=3 * size).filter(lambda text: len(set(text)) > 1))
+    config = Config(
+        hidden_size=draw(st.integers(1, 5)),
+        seq_length=length,
+        streams=streams,
+        held_out=held_out,
+        optimiser=draw(st.sampled_from(list(OPTIMISERS))),
+        dtype=draw(st.sampled_from(["float32", "float64"])),
+        learning_rate=draw(st.floats(1e-6, 0.05)),
+        seed=draw(st.integers(0, 2**32 - 1)),
+        sample_interval=draw(st.integers(1, 9)),
+        sample_length=draw(st.integers(1, 9)),
+    )
+    trainer = Trainer(text, config)
+    for steps in draw(st.lists(st.integers(1, 20), max_size=3)):
+        trainer.advance(steps=steps)
+        trainer.apply(clip=draw(st.floats(0, 10)), temperature=draw(st.floats(0, 5)))
+    return trainer
+
+
+@given(trainer=runs())
+@settings(deadline=None, max_examples=60)
+def test_any_run_comes_back_and_goes_on_bit_for_bit(
+    tmp_path_factory: pytest.TempPathFactory, trainer: Trainer
+) -> None:
+    path = tmp_path_factory.mktemp("any") / "run.npz"
+    trainer.save(path)
+    loaded = Trainer.load(path)
+    assert loaded.text == trainer.text
+    assert loaded.config == trainer.config
+    for one in (trainer, loaded):
+        one.sample(3)
+        one.advance(steps=11)
+    assert_same_run(trainer, loaded)
 
 
 def test_a_run_that_has_not_begun(tmp_path: Path) -> None:

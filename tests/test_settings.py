@@ -215,6 +215,29 @@ class TestConfig:
     def test_strings_round_trip_from_any_base(self, config: Config, base: Config) -> None:
         assert Config.from_strings(config.to_strings(base), base) == config
 
+    @given(
+        spelled=st.dictionaries(
+            st.sampled_from(list(SETTING)) | st.text(max_size=12),
+            st.text(max_size=20)
+            | st.integers().map(str)
+            | st.floats().map(str)
+            | st.sampled_from(["adam", "float64", "1e3", "0x10", "1_000", " 5 ", "٣", "--", "5."]),
+            max_size=4,
+        )
+    )
+    def test_an_address_makes_sound_settings_or_one_sentence(self, spelled: dict[str, str]) -> None:
+        try:
+            config = Config.from_strings(spelled)
+        except SettingError as error:
+            told = str(error)
+            assert told[0].isupper()
+            assert told.endswith((".", "?"))
+            assert "\n" not in told
+        else:
+            assert set(spelled) <= set(SETTING)
+            assert config == Config().replace(**config.as_dict())  # within every range
+            assert Config.from_strings(config.to_strings()) == config
+
     def test_strings_hold_the_differences_only(self) -> None:
         assert Config().to_strings() == {}
         assert Config(seed=3, optimiser="adam").to_strings() == {"seed": "3", "optimiser": "adam"}
