@@ -146,7 +146,7 @@ PRESETS = (
     ),
     Preset(
         key="counting",
-        title="Counting rhyme: One, two, buckle my shoe",
+        title="Counting rhyme",
         watch_for=(
             "First come single words, then whole lines and their order, about half of it right "
             "after 2,500 iterations, sooner or later with another seed. After 10,000 the sample "
@@ -157,7 +157,7 @@ PRESETS = (
     ),
     Preset(
         key="verse",
-        title="Verse: Who killed Cock Robin?",
+        title="Verse: Cock Robin",
         watch_for=(
             "Gibberish becomes words within about 5,000 iterations, and by 15,000 about a third of "
             "the lines are lines of the rhyme. Meanwhile the smooth loss falls from 90 nats per "
@@ -167,7 +167,7 @@ PRESETS = (
     ),
     Preset(
         key="alice",
-        title="Story: Alice in Wonderland, chapters 1 to 3",
+        title="Story: Alice, ch. 1 to 3",
         watch_for=(
             "Within about 2,500 iterations the sample has words such as the, she, and; within "
             "10,000 also Alice. Between 10,000 and 20,000 the held-out loss stops falling while "
@@ -178,7 +178,7 @@ PRESETS = (
     ),
     Preset(
         key="python",
-        title="Program: Python's own source",
+        title="Program: Python",
         watch_for=(
             "Indented lines come within about 2,500 iterations, self within 5,000, def within "
             "10,000, and by 15,000 most indents are multiples of four. By then the held-out loss "
