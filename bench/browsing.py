@@ -22,6 +22,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 PATIENCE = 60.0  # seconds; for a slow machine, not a measure
 _ITERATION = re.compile(r"iteration ([\d,]+)")
@@ -58,9 +59,11 @@ class LightVisitor:
         self.sentences: list[str] = []
         self.exceptions: list[str] = []
         self.session = ""
-        self.runs_done = 0
+        self.page = ""
+        """The title of the page that stands; "" while it is put together."""
         self._url = url
         self._hash = ""
+        self._begun = ""
         self._pages: dict[str, str] = {}
         self._timers: dict[str, tuple[float, asyncio.Task[None]]] = {}
         self._socket: ClientConnection | None = None
@@ -73,10 +76,10 @@ class LightVisitor:
         """Connect, as the same visitor if there was a visit before, and ask for the page."""
         self._news = asyncio.Event()
         self.cookie = self.cookie or await asyncio.to_thread(_cookie, self._url)
-        protocols = ["streamlit", "none", self.session] if self.session else ["streamlit"]
+        again = ["none", self.session] if self.session else []
         self._socket = await connect(
             f"ws{self._url.removeprefix('http')}/_stcore/stream",
-            subprotocols=protocols,
+            subprotocols=[Subprotocol(protocol) for protocol in ("streamlit", *again)],
             additional_headers={"Cookie": self.cookie},
             max_size=_LARGEST,
             compression=None,
@@ -111,10 +114,8 @@ class LightVisitor:
         return found.group(1) if found else ""
 
     async def press(self, label: str, **typed: str) -> None:
-        """Click on a button, after typing into fields by their keys.
-
-        Raises KeyError if the button or a field is not on the page.
-        """
+        """Click on a button, after typing into fields by their keys; all of them are waited for."""
+        await self.wait_for(lambda it: label in it.buttons and typed.keys() <= it.fields.keys())
         pressed = WidgetStates()
         pressed.widgets.add(id=self.buttons[label], trigger_value=True)
         for key, words in typed.items():
@@ -123,10 +124,9 @@ class LightVisitor:
 
     async def go(self, title: str) -> None:
         """Change to another page, and wait until it stands. Raises KeyError if there is none."""
-        self._hash = self._pages[title]
-        done = self.runs_done
+        self._hash, self.page = self._pages[title], ""
         await self._ask()
-        await self.wait_for(lambda it: it.runs_done > done)
+        await self.wait_for(lambda it: it.page == title)
 
     async def wait_for(
         self, what: Callable[[LightVisitor], object], patience: float = PATIENCE
@@ -181,8 +181,7 @@ class LightVisitor:
         elif kind == "page_info_changed":
             self.query = message.page_info_changed.query_string
         elif kind == "script_finished":
-            # A beat of the timer does not count, nor a run that was ended for another.
-            self.runs_done += message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
+            self._finish(message)
         self._news.set()
 
     def _begin(self, message: ForwardMsg) -> None:
@@ -190,9 +189,16 @@ class LightVisitor:
         self.session = message.new_session.initialize.session_id
         if not message.metadata.run.fragment_ids:
             self._stop_timers()
+            self.page, self._begun = "", self._hash
             self.buttons.clear()
             self.fields.clear()
             self.sentences.clear()
+
+    def _finish(self, message: ForwardMsg) -> None:
+        # A beat of the timer is no run of the page, nor is one that was ended for another.
+        if message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
+            titles = {known: title for title, known in self._pages.items()}
+            self.page = titles.get(self._begun, "")
 
     def _take_element(self, message: ForwardMsg, size: int) -> None:
         element = message.delta.new_element

@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -23,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench.table import Row, percentile, print_table
 from rnn import Trainer
 from rnn.presets import DEFAULT_PRESET, PRESET
 from rnn.settings import Config
@@ -34,16 +34,6 @@ from ui.place import Source
 
 WINDOW = {"width": 1440, "height": 1500}  # all six panels in sight
 STATUS = "document.querySelector('.rnn-status-line')?.textContent ?? ''"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table: what was measured, the bar it should reach, and whether it does."""
-
-    measure: str
-    bar: str
-    figure: str
-    met: bool | None
 
 
 def headless_pace(seconds: float) -> float:
@@ -74,12 +64,6 @@ def iteration(page: Page) -> int:
             "Number(rnnBoard.newest('status').entry.line.match(/[\\d,]+/)[0].replaceAll(',', ''))"
         )
     )
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The nearest-rank percentile."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
 
 
 def first_chart(browser: Browser, url: str) -> Row:
@@ -363,14 +347,6 @@ def main() -> None:
                 rows += memory(page, psutil.Process(process.pid), options.minutes)
         browser.close()
     print_table(rows)
-
-
-def print_table(rows: list[Row]) -> None:
-    """The table in Markdown."""
-    print("| measure | bar | figure | |\n|---|---|---|---|")
-    for row in rows:
-        verdict = {True: "met", False: "missed", None: ""}[row.met]
-        print(f"| {row.measure} | {row.bar} | {row.figure} | {verdict} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,9 @@ class Gauges:
     spectral_radius: float | None
 
 
+_NO_GAUGES = Gauges(None, None, None, None, None, None)
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """A run between two steps. Losses are in nats per character unless a name says otherwise."""
@@ -99,11 +102,13 @@ def take(
     initial_params: Mapping[str, Array],
     live_sample: LiveSample | None,
     spectral_radius: float | None,
+    whole: bool = True,
 ) -> Snapshot:
     """The snapshot of ``trainer`` as it stands.
 
     What is dear is handed in: the initial weights, which never change, and the live sample and the
-    spectral radius, which are drawn at a pace of their own.
+    spectral radius, which are drawn at a pace of their own. Histograms and gauges take a pass over
+    all weights; they are empty unless the snapshot is to be ``whole``.
     """
     curve = trainer.history.curve()
     return Snapshot(
@@ -120,9 +125,9 @@ def take(
         diary=trainer.history.diary,
         moments=trainer.history.moments,
         window=_window(trainer),
-        histograms=_histograms(trainer.params, initial_params),
+        histograms=_histograms(trainer.params, initial_params) if whole else {},
         live_sample=live_sample,
-        gauges=_gauges(trainer, spectral_radius),
+        gauges=_gauges(trainer, spectral_radius) if whole else _NO_GAUGES,
     )
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
+from tempfile import TemporaryDirectory
 
 from rnn import Config, Trainer
-from rnn.history import History
 from rnn.settings import Value
 from rnn.state import State
-from rnn.store import Card, Clock, RunRow, Store
+from rnn.store import Card, Clock, RunRow, Snapshot, Store, files
+from rnn.store.snapshots import next_due
 
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 40
 SMALL = Config(hidden_size=12, seq_length=8, sample_length=20)
@@ -77,37 +77,53 @@ def trained(
 
 
 def many(folder: Path, count: int, iterations: int) -> Store:
-    """A store of so many runs with made-up curves of so many iterations each, and real small networks."""
+    """A store of so many runs of so many iterations each, with their snapshots, curves and diaries.
+
+    Three small networks are really trained. Each run is one of them at another learning rate from its
+    newest state on; the earlier states of the three are shared between the runs' folders.
+    """
     store = Store(folder)
-    sizes = (8, 16, 32)
-    trainers = [Trainer(TEXT, SMALL.replace(hidden_size=size)) for size in sizes]
-    history = made_up(iterations)
-    for number in range(count):
-        base = trainers[number % len(sizes)].state()
-        config = base.config.replace(learning_rate=round(0.01 * (1 + number % 10), 3))
-        loss = 1.0 + 0.01 * number
-        state = replace(
-            base,
-            config=config,
-            iteration=iterations,
-            characters_seen=iterations * config.seq_length,
-            smooth_loss=loss * config.seq_length,
-            history=history,
-        )
-        _enter(store, state, number)
+    with TemporaryDirectory(dir=folder) as place:
+        originals = [
+            _Original.train(
+                Path(place), SMALL.replace(hidden_size=size, held_out=held_out), iterations
+            )
+            for size, held_out in ((8, 0.0), (16, 0.1), (32, 0.0))
+        ]
+        for number in range(count):
+            originals[number % len(originals)].enter(store, number)
     return store
 
 
-def _enter(store: Store, state: State, number: int) -> None:
-    clock = Clock().at(state.iteration, 60.0 + number)
-    store.create(TEXT, state, Card(f"run {number}", "own", "Fox", clock=clock, pace=1000.0))
+@dataclass(frozen=True)
+class _Original:
+    """A trained run that others are copies of: its earlier states, in files of `place`, and its newest."""
 
+    place: Path
+    earlier: tuple[Snapshot, ...]
+    newest: State
+    clock: Clock
 
-def made_up(iterations: int) -> History:
-    """A history whose loss falls from 3 nats per character towards 1, with some noise."""
-    history = History()
-    noise = np.random.default_rng(0).normal(0.0, 0.05, iterations)
-    for iteration in range(iterations):
-        loss = 1.0 + 2.0 * math.exp(-iteration / 3000)
-        history.record(iteration, loss + abs(noise[iteration]), loss, 1.0, SMALL.seq_length)
-    return history
+    @classmethod
+    def train(cls, place: Path, config: Config, iterations: int) -> _Original:
+        """Train, with a snapshot at every iteration at which the store wants one."""
+        trainer, clock, earlier = Trainer(TEXT, config), Clock(), []
+        began = time.perf_counter()
+        while trainer.iteration < iterations:
+            goal = min(next_due(trainer.iteration), iterations)
+            trainer.advance(steps=goal - trainer.iteration)
+            clock = clock.at(trainer.iteration, time.perf_counter() - began)
+            if trainer.iteration < iterations:
+                earlier.append(files.write(place, TEXT, trainer.state()))
+        return cls(place, tuple(earlier), trainer.state(), clock)
+
+    def enter(self, store: Store, number: int) -> None:
+        """Enter a copy into the store."""
+        rate = round(0.01 * (1 + number % 10), 3)
+        newest = replace(self.newest, config=self.newest.config.replace(learning_rate=rate))
+        card = Card(f"run {number}", "own", "Fox", clock=self.clock, pace=1000.0)
+        with store.staging() as folder:
+            for state in self.earlier:
+                (folder / state.file).hardlink_to(self.place / state.file)
+            states = [*self.earlier, files.write(folder, TEXT, newest)]
+            store.adopt(folder, TEXT, states, newest, card)

@@ -391,6 +391,7 @@ def test_a_fork_opens_on_the_train_page_and_grows_the_tree(store: Store) -> None
     assert app.select_slider(key="setting_learning_rate").value == 0.02
     again(app.switch_page("pages/compare.py"))
     assert next(iter(table(app)["differs"])) == "learning rate 0.1 → 0.02"
+    assert app.session_state["compare_chosen"] == [parent, forked.id]
     look(app, "Fork")
     assert not any("No run has been forked yet" in caption.value for caption in app.caption)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from rnn import Config, SettingError, TextError, Trainer
+from rnn.optimisers import OPTIMISERS
 from rnn.settings import SETTINGS
 from rnn.store import Card, DamagedError, ForkError, NameTakenError, NoRunError, Store, fork
 from rnn.store.forks import REASONS
@@ -37,12 +38,13 @@ def parent(store: Store) -> str:
 
 
 @pytest.mark.parametrize("iteration", [0, 30, 100])
-@pytest.mark.parametrize("optimiser", ["adagrad", "adam"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
 def test_without_a_change_it_is_the_unbroken_run(
-    tmp_path: Path, optimiser: str, iteration: int
+    tmp_path: Path, optimiser: str, dtype: str, iteration: int
 ) -> None:
     store = Store(tmp_path / "runs")
-    config = CONFIG.replace(optimiser=optimiser)
+    config = CONFIG.replace(optimiser=optimiser, dtype=dtype)
     unbroken, trainer = Trainer(VERSE, config), Trainer(VERSE, config)
     run_id = store.create(VERSE, trainer.state(), Card("mice", "verse", "Three blind mice"))
     lease = store.lead(run_id, "dashboard")

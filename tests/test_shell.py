@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from rnn import snapshot
 from tests.test_page import ENTRY, press, query, run_of, visit
+from ui import live
 from ui.live import LiveRun
 from ui.runs import RUNS
 
-PAGES = ["sample", "memory", "gradients", "data"]
+PAGES = ["sample", "memory", "gradients", "data", "compare"]
 
 
 def small_page() -> None:
@@ -113,3 +117,30 @@ def test_a_page_can_be_opened_by_its_own_address() -> None:
     app.switch_page("pages/data.py").run()
     assert not app.exception
     assert run_of(app).iteration == 0
+
+
+@pytest.mark.parametrize(
+    ("page", "passage", "draws"),
+    [
+        ("train", "text", True),
+        ("memory", "sample", True),
+        *((page, "text", False) for page in PAGES),
+    ],
+)
+def test_what_only_some_panels_show_is_worked_out_for_them_alone(
+    page: str, passage: str, draws: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = visit(text="hello")
+    app.switch_page(f"pages/{page}.py").run()
+    app.session_state["memory_origin"] = passage
+    drawn: set[str] = set()
+    for module, name in ((live, "draw_live_sample"), (snapshot, "_histograms")):
+        real = getattr(module, name)
+
+        def noted(*arguments: Any, _name: str = name, _real: Any = real) -> Any:
+            drawn.add(_name)
+            return _real(*arguments)
+
+        monkeypatch.setattr(module, name, noted)
+    press(app, "Step")
+    assert drawn == ({"draw_live_sample", "_histograms"} if draws else set())

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from rnn import Config, Trainer
+from rnn.optimisers import OPTIMISERS
 from rnn.store import Card, Store, StoreError, TransferError, export_run, fork, import_run, plainzip
 from tests.test_trainer import assert_same_run
 
@@ -101,6 +102,22 @@ class TestRoundTrip:
         again = io.BytesIO()
         export_run(elsewhere, new_id, again)
         assert zipfile.ZipFile(again).read("states/100.npz") == states(store, run_id)[100]
+
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    @pytest.mark.parametrize("optimiser", OPTIMISERS)
+    def test_an_imported_run_goes_on_as_the_unbroken_one(
+        self, store: Store, elsewhere: Store, optimiser: str, dtype: str
+    ) -> None:
+        trainer = Trainer(VERSE, CONFIG.replace(optimiser=optimiser, dtype=dtype))
+        trainer.advance(steps=100)
+        run_id = store.create(VERSE, trainer.state(), Card("mice", "verse", "Three blind mice"))
+        out = io.BytesIO()
+        export_run(store, run_id, out)
+        imported = elsewhere.load(import_run(elsewhere, out))
+        for one in (trainer, imported):
+            one.advance(steps=437)
+        assert_same_run(imported, trainer)
+        assert imported.sample(20).text == trainer.sample(20).text
 
     def test_into_the_same_store_it_is_another_run(
         self, store: Store, run_id: str, exported: bytes

@@ -43,6 +43,8 @@ class Feeder:
 
     def __init__(self) -> None:
         """Start without any panel."""
+        self.whole = False
+        """Whether any panel needs a view that is whole."""
         self._sources: dict[str, tuple[Source, str]] = {}
         self._sent: dict[str, _Sent] = {}
 

@@ -422,13 +422,19 @@ class LiveRun:
             with self._steering() as trainer:
                 self.place.save_again(trainer, self.source)
 
-    def view(self, hurry: bool = True) -> LiveView:
-        """What there is to see now; without ``hurry`` it waits until the tick in progress is over."""
+    def view(self, hurry: bool = True, whole: bool = True) -> LiveView:
+        """What there is to see now; without ``hurry`` it waits until the tick in progress is over.
+
+        A view that is not ``whole`` costs training less: live sample, histograms, gauges and
+        sparklines are left out.
+        """
         self.looked_at = time.monotonic()
         with self._steering() if hurry else self._waiting() as trainer:
-            self._renew_sample(trainer)
-            self._renew_radius(trainer)
-            snapshot = take(trainer, self._initial_params, self._sample, self._radius)
+            if whole:
+                self._renew_sample(trainer)
+                self._renew_radius(trainer)
+            sample = self._sample if whole else None
+            snapshot = take(trainer, self._initial_params, sample, self._radius, whole)
             return LiveView(
                 snapshot=snapshot,
                 portrait=self._renewed_portrait(trainer),
@@ -436,7 +442,7 @@ class LiveRun:
                 pace=self._meter.pace(),
                 target=self.target,
                 progress=self._progress(trainer),
-                sparks=self._remember(snapshot),
+                sparks=self._remember(snapshot) if whole else {},
             )
 
     def _should_stop(self) -> bool:

@@ -95,6 +95,7 @@ def run_live(
         if replace(now, playing=run.playing) != drawn:
             st.rerun()
 
+    visitors.enter()
     CARETAKER.begin()
     beat()
 
@@ -109,7 +110,7 @@ def _interval(run: LiveRun, drawn: Standing, pulsing: bool) -> float:
 def _show(run: LiveRun, feeder: Feeder, leads: bool) -> None:
     if leads:
         run.pacer.begin(time.perf_counter(), TURNS.crowd())
-    board.feed(_packed(feeder.frame(run.view(hurry=leads), state.next_sequence())))
+    board.feed(_packed(feeder.frame(run.view(leads, feeder.whole), state.next_sequence())))
 
 
 def _packed(frame: dict[str, Any]) -> bytes:

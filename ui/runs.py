@@ -18,9 +18,11 @@ import weakref
 from collections.abc import Callable
 
 from rnn.presets import PRESET
-from rnn.store import DamagedError, NoRunError, Store, default_folder
+from rnn.store import DamagedError, NoRunError, Store
 from rnn.store.index import FILE
+from ui import visitors
 from ui.live import LiveRun
+from ui.options import runs_folder
 from ui.place import Place, Source
 
 _LOGGER = logging.getLogger(__name__)
@@ -54,7 +56,7 @@ def store() -> Store:
         if _stores and not (_stores[0].folder / FILE).exists():
             _stores.clear()
         if not _stores:
-            _stores.append(Store(default_folder()))
+            _stores.append(Store(runs_folder()))
         return _stores[0]
 
 
@@ -226,7 +228,12 @@ class Caretaker:
 RUNS = Runs()
 
 
-CARETAKER = Caretaker(RUNS.tidy)
+def _tidy() -> None:
+    RUNS.tidy()
+    visitors.tidy()
+
+
+CARETAKER = Caretaker(_tidy)
 
 
 def _close() -> None:

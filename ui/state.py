@@ -15,6 +15,7 @@ from rnn import Config
 from rnn.presets import DEFAULT_PRESET, PRESET, Preset, PresetError
 from rnn.settings import SETTING, SETTINGS
 from rnn.store import NoRunError, StoreError
+from ui import visitors
 from ui.figures.loss import LossView
 from ui.live import LiveRun
 from ui.place import Source
@@ -70,6 +71,7 @@ def _found(run_id: str) -> LiveRun | None:
 
 def moved(run: LiveRun) -> None:
     """Let this visit be about ``run`` from now on, under the id that it has now."""
+    visitors.meet(run.run_id)
     st.session_state[_RUN] = run.run_id
 
 

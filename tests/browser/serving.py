@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import IO
 
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -39,10 +40,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_healthy(url: str, server: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        if server.poll() is not None:
+def wait_until_healthy(url: str, ended: Callable[[], object]) -> None:
+    """Return once the server answers. Raises RuntimeError if it has ended, or takes too long."""
+    limit = time.monotonic() + PATIENCE
+    while time.monotonic() < limit:
+        if ended():
             raise RuntimeError("the server ended before it answered")
         try:
             with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
@@ -54,17 +56,21 @@ def _wait_until_healthy(url: str, server: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def serving(
-    port: int | None = None, script: str = "dashboard.py"
+    port: int | None = None, script: str = "dashboard.py", log: IO[bytes] | None = None
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The address and the process of a dashboard, or of another script, on a free port if none is given."""
+    """The address and the process of a dashboard, or of another script, on a free port if none is given.
+
+    What the server has to say goes to ``log``, if there is one.
+    """
     port = port or free_port()
-    with TemporaryFile() as log:
+    with TemporaryFile() as unread:
+        said = log or unread
         command = [sys.executable, "-m", "streamlit", "run", script]
         options = ["--server.port", str(port), "--server.headless", "true"]
-        process = subprocess.Popen(command + options, cwd=ROOT, stdout=log, stderr=log)
+        process = subprocess.Popen(command + options, cwd=ROOT, stdout=said, stderr=said)
         url = f"http://localhost:{port}"
         try:
-            _wait_until_healthy(url, process)
+            wait_until_healthy(url, lambda: process.poll() is not None)
             yield url, process
         finally:
             process.terminate()

@@ -6,7 +6,7 @@ const REST_MS = 250;
 const CHART_REST = 1.5; // after painting charts, they rest for so many times what it took, so that clicks get through
 
 function createBoard(chartsReady) {
-  const mounts = new Map(); // name -> the promise of its newest mount
+  const mounts = new Map(); // name -> the promise of its newest mount, until that is done
   let lastTurn = chartsReady;
   const panels = new Map(); // name -> {paint(entry, frame), destroy()}
   const newest = new Map(); // name -> {entry, frame}: a frame brings only what has changed
@@ -33,6 +33,9 @@ function createBoard(chartsReady) {
       const before = Promise.all([mounts.get(panel), kind === "chart" ? turn() : null]);
       const mounted = before.then(() => mountNow(component));
       mounts.set(panel, mounted);
+      // Kept on, it would hold the nodes of a panel whose page has long been left.
+      const done = () => mounts.get(panel) === mounted && mounts.delete(panel);
+      mounted.then(done, done);
       return mounted;
     },
 

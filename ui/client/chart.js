@@ -62,6 +62,8 @@ function chartPanel(data, parentElement, board, pick) {
   const sight = whenVisible(node, () => board.repaint(data.panel));
   const ways = { board, held: new Set(), first: null };
   const labels = {};
+  let caption = data;
+  const config = { ...CHART_CONFIG, modeBarButtonsToAdd: pictureButtons(() => ({ ...caption, labels: figure.labels })) };
   let figure = null;
   let recallHover = null;
 
@@ -77,7 +79,7 @@ function chartPanel(data, parentElement, board, pick) {
 
   function react() {
     figure.layout.datarevision = (figure.layout.datarevision ?? 0) + 1;
-    Plotly.react(node, figure.data, figure.layout, CHART_CONFIG);
+    Plotly.react(node, figure.data, figure.layout, config);
     placeLabels();
     recallHover?.();
   }
@@ -100,6 +102,7 @@ function chartPanel(data, parentElement, board, pick) {
       figure.layout.datarevision = revisions;
       panel.revision = next.revision;
       node.style.height = `${figure.layout.height}px`;
+      caption = next;
       head.show(next);
       react();
     },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import get_args
 
 import numpy as np
@@ -21,7 +21,7 @@ from rnn.compare import (
     varied,
 )
 from rnn.store import Curve, RunRow, Store, StoreError
-from ui import desk, runs, stored
+from ui import desk, runs, stored, visitors
 from ui.desk import Desk
 from ui.entries import Entry
 from ui.figures import overlay, parallel, scatter
@@ -40,7 +40,7 @@ def blocks(page: Page) -> None:
     run_actions.leave_if_asked()
     try:
         store = runs.store()
-        everything = store.runs(include_deleted=True)
+        everything = _listed(store)
     except StoreError as error:
         st.text(str(error))
         return
@@ -51,8 +51,14 @@ def blocks(page: Page) -> None:
         with st.container(key="curves", gap="small"):
             curves(at)
         part(at)
-        _watch(store, living)
+    _watch(store, living)
     grid.block(page)
+
+
+def _listed(store: Store) -> list[RunRow]:
+    """The runs that this visitor's lists hold, the deleted ones too. Raises StoreError."""
+    listed = visitors.listed()
+    return [run for run in store.runs(include_deleted=True) if listed(run.id)]
 
 
 def _table(page: Page, store: Store, everything: list[RunRow], living: list[RunRow]) -> Desk:
@@ -70,20 +76,30 @@ def _table(page: Page, store: Store, everything: list[RunRow], living: list[RunR
 
 
 def _watch(store: Store, living: list[RunRow]) -> None:
-    """While anything trains, look every few seconds whether there is something new to show."""
-    if not any(run.status == "training" for run in living):
-        return
-    seen = {(run.id, run.updated, run.status) for run in living}
+    """Look every few seconds whether there is something new to show: other programs train runs too."""
+    drawn = _standing(living)
     first = True
 
     @st.fragment(run_every=_WATCH_SECONDS)
     def look() -> None:
         nonlocal first
-        if not first and {(run.id, run.updated, run.status) for run in store.runs()} != seen:
+        if not first and _standing_now(store) != drawn:
             st.rerun()
         first = False
 
     look()
+
+
+def _standing(living: Iterable[RunRow]) -> set[tuple[str, float, str]]:
+    return {(run.id, run.updated, run.status) for run in living}
+
+
+def _standing_now(store: Store) -> set[tuple[str, float, str]] | None:
+    """None where the store cannot be read, which a run of the whole page says."""
+    try:
+        return _standing(run for run in _listed(store) if run.deleted is None)
+    except StoreError:
+        return None
 
 
 # Curves

@@ -66,8 +66,9 @@ def guessers(page: Page) -> None:
         smooth = view.snapshot.smooth_loss
         losses = view.snapshot.held_out[1]
         held_out = float(losses[-1]) if len(losses) else None
+        # The portrait's pace is enough for the eye; at every frame this chart would cost a click its time.
         return Entry(
-            (smooth, held_out),
+            view.portrait.iteration,
             lambda: {"arrays": ngrams_figure.arrays(found, smooth, held_out, page.palette)},
         )
 

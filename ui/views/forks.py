@@ -10,9 +10,9 @@ import streamlit as st
 
 from rnn.compare import nearest, shown, tree
 from rnn.settings import SETTING, SETTINGS, Config, Setting
-from rnn.store import RunRow, Snapshot, Store, StoreError, fork
+from rnn.store import RunRow, Snapshot, StoreError, fork
 from rnn.store.forks import REASONS
-from ui import state, stored
+from ui import desk, state, stored
 from ui.desk import Desk
 from ui.entries import Entry
 from ui.figures import tree as tree_figure
@@ -55,9 +55,7 @@ def form(at: Desk) -> None:
         "Fork, and open it on the Train page",
         type="primary",
         icon=":material/fork_right:",
-        on_click=partial(
-            attempt, partial(_fork, at.store, run.id, moment.iteration, name, changed)
-        ),
+        on_click=partial(attempt, partial(_fork, at, run.id, moment.iteration, name, changed)),
     )
 
 
@@ -138,11 +136,14 @@ def _value(setting: Setting, present: Any) -> object:
     )
 
 
-def _fork(store: Store, run_id: str, iteration: int, name: str, changed: dict[str, object]) -> None:
+def _fork(at: Desk, run_id: str, iteration: int, name: str, changed: dict[str, object]) -> None:
     # A widget that was changed by the very click that forks holds its value in the session already.
     changes = {key: state.widget_value(f"fork_{key}", value) for key, value in changed.items()}
     name = str(state.widget_value("fork_name", name) or "").strip()
-    new = fork(store, run_id, iteration, name or None, **changes)
+    new = fork(at.store, run_id, iteration, name or None, **changes)
+    # So that both curves are there to see when the person comes back.
+    others = [run.id for run in at.chosen if run.id != run_id]
+    desk.choose([run_id, new, *others])
     open_and_leave(new)
 
 

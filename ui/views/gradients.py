@@ -249,7 +249,7 @@ def _histograms(page: Page) -> None:
 
 def _choose_moment(run: LiveRun) -> None:
     """A slider over the moments noted by now; its right end follows the training."""
-    places = [moment.iteration for moment in run.view().snapshot.moments]
+    places = [moment.iteration for moment in run.view(whole=False).snapshot.moments]
     chosen = state.widget_value(_MOMENT, _NEWEST)
     if chosen not in (_NEWEST, *places):
         chosen = min(places, key=lambda place: abs(place - chosen), default=_NEWEST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Literal
 
@@ -25,7 +26,7 @@ from rnn.grid import (
 from rnn.plans import Plan
 from rnn.settings import SETTING, Setting, Value
 from rnn.store import StoreError
-from ui import runs, state
+from ui import runs, state, visitors
 from ui.entries import Entry, Source
 from ui.grids import Line, Watch, known_plans
 from ui.live import LiveRun, LiveView
@@ -45,12 +46,19 @@ def block(page: Page) -> None:
     with st.container(key="grid", gap="small"):
         try:
             pool = pool_of(runs.store())
-            plans = known_plans(pool.store)
+            plans = _listed(known_plans(pool.store))
             _form(page.run, pool, first=not plans)
             if plans:
                 _table(page, pool, plans)
         except StoreError as error:
             st.text(str(error))
+
+
+def _listed(plans: Sequence[Plan]) -> list[Plan]:
+    """The grids with those of their runs that this visitor's lists hold, if any."""
+    listed = visitors.listed()
+    narrowed = (replace(plan, runs=tuple(filter(listed, plan.runs))) for plan in plans)
+    return [plan for plan in narrowed if plan.runs]
 
 
 # The form
@@ -190,6 +198,8 @@ def _refusal(text: str, chosen: Grid) -> str:
 def _start(run: LiveRun, pool: Pool, chosen: Grid, goal: int) -> None:
     def begin() -> None:
         plan = pool.begin(run.text, run.source, chosen, goal)
+        for run_id in plan.runs:
+            visitors.meet(run_id)
         state.set_widget(_SHOWN, plan.number)
 
     state.guarded(begin)

@@ -41,10 +41,15 @@ class Choice:
     length: int
     words: str
 
+    @property
+    def of_sample(self) -> bool:
+        """Whether the passage is the live sample, which only a view that is whole holds."""
+        return self.origin == "sample"
+
     def passage(self, view: LiveView) -> Passage:
         """The passage as it stands now."""
         portrait = view.portrait
-        if self.origin == "sample":
+        if self.of_sample:
             live = view.snapshot.live_sample
             return Passage(live.sample.text[: self.length] if live else "", continues=True)
         if self.origin == "typed":
@@ -113,7 +118,9 @@ def _kept_within(key: str, low: int, high: int, usual: int | None = None) -> int
 
 def passage(page: Page) -> None:
     """Choose a passage, and see every unit while it is read, then one unit over the text."""
-    chosen, view, readings = choice(page.run), page.run.view(), readings_of(page)
+    chosen, readings = choice(page.run), readings_of(page)
+    page.feeder.whole = chosen.of_sample
+    view = page.run.view(whole=chosen.of_sample)
     _choose_passage(page.run, chosen)
     reading = readings.of(view.portrait, chosen.passage(view))
     _settle_unit(page.run, reading)

@@ -18,7 +18,7 @@ from rnn.store import (
     import_run,
 )
 from rnn.store.rows import LONGEST_NAME, LONGEST_NOTE
-from ui import desk, state
+from ui import desk, state, visitors
 from ui.desk import Desk
 
 _HAND = "compare_hand"
@@ -218,6 +218,7 @@ def _import(store: Store, number: int) -> None:
     # The next run of the page shows an empty uploader, so that the file's bytes are not kept.
     state.set_widget("imports", number + 1)
     run_id = import_run(store, upload)
+    visitors.meet(run_id)
     desk.choose([run_id])
     desk.say("The run has been imported; it is the one that is chosen now.")
 

@@ -32,18 +32,21 @@ def hidden(page: Page) -> None:
 
 def weights(page: Page) -> None:
     """The histograms of the weights."""
+    page.feeder.whole = True
     figure = plain(weights_figure.skeleton, page.palette)
     page.chart("weights", figure, weights_figure.CAPTION, messages.weight_histograms)
 
 
 def sample(page: Page) -> None:
     """The live sample with the greedy continuation."""
+    page.feeder.whole = True
     vocabulary = messages.vocabulary(page.run.chars)
     page.panel("sample", "sample", messages.live_sample, vocabulary=vocabulary)
 
 
 def softmax(page: Page) -> None:
     """The map of probabilities, and the top candidates of the chosen character beside it."""
+    page.feeder.whole = True
     wide, narrow = st.columns([0.68, 0.32], gap="small")
     with wide:
         figure = plain(softmax_figure.skeleton, page.palette)
@@ -56,6 +59,7 @@ def softmax(page: Page) -> None:
 
 def health(page: Page) -> None:
     """Six figures on the health of training."""
+    page.feeder.whole = True
     figures = [asdict(figure) for figure in health_figures.FIGURES]
     page.panel("health", "health", messages.health_figures, figures=figures)
 

@@ -187,7 +187,7 @@ def silencing(page: Page) -> None:
     )
     chosen = _choose_silenced(page.run)
     choice = memory.choice(page.run)
-    passage = choice.passage(page.run.view())
+    passage = choice.passage(page.run.view(whole=choice.of_sample))
     analysis = page.analysis(
         "silencing", "Silence them", partial(_silence, chosen, passage), (chosen, choice)
     )
