@@ -293,6 +293,7 @@ class Soak:
         # Before it is done, so that the log has it if it never ends.
         self._diary.write(number=self._number, action=name, tab=tab.name)
         try:
+            tab.page.bring_to_front()  # the browser hardly paints another one
             closed(tab)  # what the last action may have left open
             self._diary.write(number=self._number, did=action())
             self._watch.look(self._house.tabs)

@@ -393,7 +393,8 @@ def tick(tab: Tab, chance: Random) -> str:
     table = tab.page.locator(".st-key-runs [data-testid=stDataFrame]")
     table.scroll_into_view_if_needed()
     box = table.bounding_box()
-    assert box is not None
+    if box is None:
+        return "the table was gone"
     tab.page.mouse.click(box["x"] + 16, box["y"] + ROW_HEIGHT * (row + 0.5))
     return f"row {row}, 0 being all"
 
@@ -530,4 +531,8 @@ def hide(tab: Tab, chance: Random) -> str:
 
 def _a_guest(tab: Tab, chance: Random) -> Tab:
     house = tab.house
-    return chance.choice(house.guests) if house.guests else house.invite(chance.choice(ADDRESSES))
+    if not house.guests:
+        return house.invite(chance.choice(ADDRESSES))
+    guest = chance.choice(house.guests)
+    guest.page.bring_to_front()
+    return guest

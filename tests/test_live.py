@@ -664,10 +664,13 @@ def test_two_threads_are_never_inside_the_trainer() -> None:
 
 
 def test_without_the_lock_two_threads_would_be_found_inside() -> None:
-    run = live()
-    run._lock = NoLock()  # type: ignore[assignment]
-    detector, _ = hammered(run)
-    assert detector.most > 1
+    def unlocked() -> LiveRun:
+        run = live()
+        run._lock = NoLock()  # type: ignore[assignment]
+        return run
+
+    # A busy machine may let one thread after the other run to its end, but not every time.
+    assert any(hammered(unlocked())[0].most > 1 for _ in range(20))
 
 
 A_FEW = 2

@@ -124,6 +124,7 @@ def test_words_that_the_network_does_not_know_are_named_and_never_rendered(
     words = page.locator(".st-key-memory_words textarea")
     words.fill("he<b>llo</b> **o**")
     words.press("Control+Enter")
+    page.locator(".st-key-unit").scroll_into_view_if_needed()  # what is out of sight is not painted
     page.wait_for_function(f"document.querySelectorAll('{CHARACTERS}').length === 7")
     expect(page.locator(".st-key-unit")).to_contain_text("does not know the characters")
     assert page.locator(".st-key-unit b").count() == 0
