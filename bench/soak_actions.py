@@ -14,7 +14,7 @@ from random import Random
 
 from playwright.sync_api import FilePayload
 
-from bench.soak_tabs import Tab, any_of, choose, closed, filled, opened, picked, pressed
+from bench.soak_tabs import Tab, any_of, appeared, choose, closed, filled, opened, picked, pressed
 from rnn.presets import PRESETS
 from rnn.settings import SETTINGS, Setting
 from tests.nasty import NASTY
@@ -326,9 +326,8 @@ def type_anywhere(tab: Tab, chance: Random) -> str:
     page, key, kind = chance.choice(FIELDS)
     tab.turn_to(page)
     field = tab.keyed(key, kind)
-    if page == "Compare" and not field.is_visible():
-        return "no such field yet"
-    field.wait_for()
+    if not appeared(field):
+        return f"{key}: not there now"
     text = chance.choice(TYPED)[: int(field.get_attribute("maxlength") or 1000)]
     if field.get_attribute("type") == "number":
         field.press_sequentially(text[:20])

@@ -157,6 +157,15 @@ def pressed(control: Locator) -> bool:
     return patiently(attempt)
 
 
+def appeared(control: Locator) -> bool:
+    """Whether a control that is not on every page is on this one, once that is drawn."""
+    try:
+        control.wait_for(timeout=3 * SOON)
+    except NoAnswer:
+        return False
+    return True
+
+
 def patiently(attempt: Callable[[], T]) -> T:
     """What the attempt gives; made again if the page has moved on in the middle of it.
 

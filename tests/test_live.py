@@ -619,7 +619,7 @@ class NoLock:
         pass
 
 
-def hammered(run: LiveRun, rounds: int = 8) -> tuple[Detector, list[BaseException]]:
+def hammered(run: LiveRun, rounds: int = 16) -> tuple[Detector, list[BaseException]]:
     """Several threads click and look at once, all starting at the same moment."""
     detector, errors = Detector(), []
     detector.watch(trainer_of(run))

@@ -23,6 +23,7 @@ from bench.browsing import LightVisitor, header
 from rnn.grid import grid
 from rnn.store import Store, export_run
 from tests.browser.serving import serving
+from tests.scenes import play
 from tests.stocked import SMALL, TEXT, trained
 from tests.test_page import ENTRY, press, query, run_of
 from ui import pool as pool_module
@@ -156,7 +157,7 @@ def own_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_each_sees_only_what_is_theirs(shared_url: str) -> None:
     """Text, vocabulary, samples, settings, run and complaints, while all train at once."""
-    asyncio.run(_each_sees_only_what_is_theirs(shared_url))
+    play(_each_sees_only_what_is_theirs(shared_url))
 
 
 async def _each_sees_only_what_is_theirs(url: str) -> None:
@@ -193,7 +194,7 @@ async def _each_sees_only_what_is_theirs(url: str) -> None:
 
 
 def test_a_visitor_s_list_holds_only_their_own_runs(shared_url: str) -> None:
-    asyncio.run(_a_visitor_s_list_holds_only_their_own_runs(shared_url))
+    play(_a_visitor_s_list_holds_only_their_own_runs(shared_url))
 
 
 async def _a_visitor_s_list_holds_only_their_own_runs(url: str) -> None:
@@ -252,7 +253,7 @@ def test_without_cookies_a_page_sees_its_own_runs(shared_url: str) -> None:
             there = [await visit(doors) for _ in range(2)]
             return [(await look_at_runs(visitor)).table for visitor in there]
 
-    one, other = asyncio.run(lists())
+    one, other = play(lists())
     assert (len(one), len(other)) == (1, 1)
     assert one != other
 
@@ -270,7 +271,7 @@ def test_at_one_s_own_computer_every_run_is_listed(own_url: str) -> None:
                 there.append(visitor)
             return [(await look_at_runs(visitor)).table for visitor in there]
 
-    names, same = asyncio.run(visit())
+    names, same = play(visit())
     assert len(names) == 2
     assert names == same
 

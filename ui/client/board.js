@@ -8,7 +8,8 @@ const CHART_REST = 1.5; // after painting charts, they rest for so many times wh
 function createBoard(chartsReady) {
   const mounts = new Map(); // name -> the promise of its newest mount, until that is done
   let lastTurn = chartsReady;
-  const panels = new Map(); // name -> {paint(entry, frame), destroy()}
+  const panels = new Map(); // name -> {paint(entry, frame), destroy()}, the one that is painted
+  const standing = new Map(); // name -> all of them that the page has
   const newest = new Map(); // name -> {entry, frame}: a frame brings only what has changed
   let latest = null;
   let scheduled = false;
@@ -91,26 +92,40 @@ function createBoard(chartsReady) {
   }
 
   function mountNow({ data, parentElement, setTriggerValue }) {
-    const current = panels.get(data.panel);
-    if (current && current.home === parentElement && current.kind === data.kind) {
-      current.update(data);
-      current.send = data.picks ? setTriggerValue : null;
-      board.repaint(data.panel);
-      return current.cleanup;
-    }
-    const pick = (value) => panel.send?.("picked", value);
-    const panel = KINDS[data.kind](data, parentElement, board, pick);
+    const name = data.panel;
+    const others = standing.get(name) ?? [];
+    const kept = others.find((panel) => panel.home === parentElement && panel.kind === data.kind);
+    if (kept) kept.update(data);
+    const panel = kept ?? newPanel(data, parentElement);
     panel.send = data.picks ? setTriggerValue : null;
-    panel.home = parentElement;
-    panel.kind = data.kind;
+    arrange(name, [...others.filter((other) => other !== panel), panel]);
+    board.repaint(name);
+    return panel.cleanup;
+  }
+
+  function newPanel(data, home) {
+    const name = data.panel;
+    const panel = KINDS[data.kind](data, home, board, (value) => panel.send?.("picked", value));
+    Object.assign(panel, { home, kind: data.kind });
     panel.cleanup = () => {
-      if (panels.get(data.panel) === panel) panels.delete(data.panel);
+      arrange(name, (standing.get(name) ?? []).filter((other) => other !== panel));
       panel.complaint?.remove();
       panel.destroy?.();
+      board.repaint(name);
     };
-    panels.set(data.panel, panel);
-    board.repaint(data.panel);
-    return panel.cleanup;
+    return panel;
+  }
+
+  // The last of those that stand is the present one. While Streamlit rearranges a page it may put up a
+  // second one for a moment, and take that one down again.
+  function arrange(name, left) {
+    if (left.length) {
+      standing.set(name, left);
+      panels.set(name, left.at(-1));
+    } else {
+      standing.delete(name);
+      panels.delete(name);
+    }
   }
 
   function schedule() {
