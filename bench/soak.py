@@ -9,8 +9,8 @@ The log has a line of JSON for every action, every fault and every reading.
 What a server and a browser hold depends on what is being done with them. So every `EVERY` actions
 comes a checkpoint: guests leave, the store keeps its newest runs only, as if somebody had cleared up,
 and the tab that stays goes back to the untrained default on the Train page. Memory is judged from one
-checkpoint to another: the median of the second quarter of them against that of the last. The first
-quarter fills caches. Guests, and the runs that they had, linger in the server for some two minutes;
+checkpoint to another: the second quarter of them against the last. The first quarter fills caches.
+Guests, and the runs that they had, linger in the server for some two minutes;
 that many checkpoints away, there are as many of them again.
 """
 
@@ -234,28 +234,38 @@ class Gauge:
         return Reading(**least | {"checkpoint": True})
 
 
-def flatness(what: str, values: list[float], allowed: float, shown: Callable[[float], str]) -> Row:
-    """How much more there is at the end than after a while; ``values`` are those of the checkpoints.
+def flatness(what: str, values: list[float], shown: Callable[[float], str]) -> Row:
+    """How much more there is at the end than after a while; ``values`` are those of the checkpoints."""
+    return _compared(what, values, statistics.median, 0.05, shown)
 
-    ``allowed`` is the share by which the last quarter's median may exceed the second quarter's.
+
+def no_leak(what: str, values: list[float]) -> Row:
+    """Whether a count stays as it is. The least of a quarter is looked at: what is only there for a
+    while, such as a thread that serves files, is in none of it, and what is never given back in all.
     """
+    return _compared(what, values, min, 0.0, "{:,.0f}".format)
+
+
+def _compared(
+    what: str,
+    values: list[float],
+    typical: Callable[[list[float]], float],
+    allowed: float,
+    shown: Callable[[float], str],
+) -> Row:
+    """The second quarter beside the last, which may exceed it by less than the share ``allowed``."""
     bar = f"< {allowed:.0%} more" if allowed else "no more"
-    quarter = len(values) // 4
     if len(values) < FEWEST:
         return Row(what, bar, f"too few checkpoints ({len(values)})", None)
-    before = statistics.median(values[quarter : 2 * quarter])
-    after = statistics.median(values[-quarter:])
+    quarter = len(values) // 4
+    before, after = typical(values[quarter : 2 * quarter]), typical(values[-quarter:])
     growth = after / before - 1
     figure = f"{growth:+.1%} ({shown(before)} → {shown(after)})"
-    return Row(what, bar, figure, growth < allowed if allowed else after <= before)
+    return Row(what, bar, figure, growth < allowed or after <= before)
 
 
 def _megabytes(count: float) -> str:
     return f"{count / 1e6:.1f} MB"
-
-
-def _whole(count: float) -> str:
-    return f"{count:,.0f}"
 
 
 # The whole
@@ -367,12 +377,12 @@ def table(diary: Diary) -> list[Row]:
             Row(words, "0", str(diary.errors[kind]), diary.errors[kind] == 0)
             for kind, words in ERRORS.items()
         ),
-        flatness("server's memory", values("memory"), 0.05, _megabytes),
+        flatness("server's memory", values("memory"), _megabytes),
         Row("server's memory at its highest", "", _megabytes(highest), None),
-        flatness("browser's heap", values("heap"), 0.05, _megabytes),
-        flatness("nodes in the browser", values("nodes"), 0.05, _whole),
-        flatness("server's open files", values("files"), 0.0, _whole),
-        flatness("server's threads", values("threads"), 0.0, _whole),
+        flatness("browser's heap", values("heap"), _megabytes),
+        flatness("nodes in the browser", values("nodes"), "{:,.0f}".format),
+        no_leak("server's open files", values("files")),
+        no_leak("server's threads", values("threads")),
     ]
 
 

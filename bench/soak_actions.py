@@ -505,8 +505,10 @@ def leave(tab: Tab, chance: Random) -> str:
 def reload(tab: Tab, chance: Random) -> str:
     """A guest loads the page anew, perhaps twice."""
     guest = _a_guest(tab, chance)
-    for _ in range(chance.randint(1, 2)):
+    if chance.random() < 0.5:
         guest.page.reload(wait_until="commit")
+        tab.wait(chance, 0.5)
+    guest.page.reload()
     guest.painted()
     return guest.name
 

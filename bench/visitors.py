@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import multiprocessing
 import os
+import signal
 import statistics
 import sys
 import threading
@@ -96,8 +97,11 @@ def _serve(port: int, questions: Connection) -> None:
 
 
 def _tell(questions: Connection) -> None:
-    while questions.recv():
-        questions.send(RUNS.alive)
+    try:
+        while questions.recv():
+            questions.send(RUNS.alive)
+    except EOFError:  # who asked is gone, and so nobody will end this server
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 # Shares
