@@ -490,7 +490,7 @@ def come_back(tab: Tab, chance: Random) -> str:
     house = tab.house
     if house.guests:
         house.dismiss(chance.choice(house.guests))
-        tab.wait(chance, 3)
+        house.resident.wait(chance, 3)
     return house.invite(chance.choice(house.links or [""])).name
 
 

@@ -100,6 +100,28 @@ def test_a_run_that_leaves_memory_no_longer_trains() -> None:
     assert not run.playing
 
 
+def test_a_run_that_an_open_page_trains_makes_room_for_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A class may be larger than the number of runs that are held."""
+    open_pages = {"a", "b", "c"}
+    monkeypatch.setattr(module.visitors, "present", open_pages.__contains__)
+    runs, trained = runs_of(most=2), [a_run() for _ in open_pages]
+    for page, run in zip(sorted(open_pages), trained, strict=True):
+        runs.add(run)
+        run.play()
+        assert run.leads(page, open_pages.__contains__)
+    at_rest = a_run()
+    runs.add(at_rest)
+    assert [run.playing for run in trained] == [True, True, True]
+    assert set(runs._seen) == {*trained, at_rest}
+    # Once pages are gone, the runs that were seen longest ago make room again.
+    open_pages.remove("b")
+    added(runs)
+    assert [run.playing for run in trained] == [True, False, True]
+    assert at_rest not in runs._seen
+
+
 def test_asking_for_an_unknown_run_keeps_nothing_alive() -> None:
     runs = runs_of(most=1)
     first, second = added(runs), added(runs)

@@ -356,6 +356,10 @@ class LiveRun:
         with self._count:
             self._leader, self._leader_seen = visitor, time.monotonic()
 
+    def attended(self, present: Callable[[str], bool]) -> bool:
+        """Whether the run trains and the page that leads it is ``present``."""
+        return self.playing and self._leader != "" and present(self._leader)
+
     # What a tick does
 
     def tick(self) -> None:

@@ -28,8 +28,8 @@ from ui.place import Place, Source
 _LOGGER = logging.getLogger(__name__)
 
 MOST_RUNS = 24
-"""More than this, and the one that was looked at longest ago leaves memory. A run with the largest
-network holds tens of megabytes, so that this many fit a laptop's memory."""
+"""More than this, and the one that was looked at longest ago leaves memory, unless an open page trains
+it. A run with the largest network holds tens of megabytes, so that this many fit a laptop's memory."""
 
 FORGET_SECONDS = 100.0
 """A run that no page has shown for so long leaves memory, shortly before those pages are closed."""
@@ -70,7 +70,7 @@ def _patience(run: LiveRun) -> float:
 
 
 class Runs:
-    """Live runs by id; the longest unseen leaves memory when there are too many."""
+    """Live runs by id; the longest unseen at rest leaves memory when there are too many."""
 
     def __init__(self, most: int = MOST_RUNS, opened: Callable[[], Store] = store) -> None:
         """Hold at most ``most`` runs, beside those in the store that ``opened`` gives."""
@@ -88,16 +88,20 @@ class Runs:
 
     def add(self, run: LiveRun) -> None:
         """Hold ``run`` under its id."""
-        gone = []
         with self._lock:
             self._known.add(run)
             self._seen[run] = time.monotonic()
-            while len(self._seen) > self._most:
-                oldest = min(self._seen, key=lambda held: (_patience(held), self._seen[held]))
-                del self._seen[oldest]
-                gone.append(oldest)
+            gone = self._missed_least(run)
+            for left in gone:
+                del self._seen[left]
         for left in gone:
             self._leave(left)
+
+    def _missed_least(self, new: LiveRun) -> list[LiveRun]:
+        """The runs that have to leave so that ``new`` has room."""
+        idle = [run for run in self._seen if run is not new and not run.attended(visitors.present)]
+        idle.sort(key=lambda run: (_patience(run), self._seen[run]))
+        return idle[: max(0, len(self._seen) - self._most)]
 
     @property
     def alive(self) -> int:
