@@ -4,14 +4,14 @@
 
 One tab stays open all along; guests come and go, in the same window or as visitors of their own. What
 is done, and with what, comes from the seed and from nothing else, so that a failure can be had again.
-The log has a line of JSON for every action, every fault and every reading.
+The log has a line of JSON for every action, every error and every reading.
 
 What a server and a browser hold depends on what is being done with them. So every `EVERY` actions
 comes a checkpoint: guests leave, the store keeps its newest runs only, as if somebody had cleared up,
-and the tab that stays goes back to the untrained default on the Train page. Memory is judged from one
-checkpoint to another: the second quarter of them against the last. The first quarter fills caches.
-Guests, and the runs that they had, linger in the server for some two minutes;
-that many checkpoints away, there are as many of them again.
+and the tab that stays goes back to the untrained default on the Train page. Only checkpoints are
+compared with each other: those of the run's second quarter, when caches are full, with those of its
+last. The server keeps a guest and the guest's run for some two minutes more, so that at any checkpoint
+there are a few of them; how many is chance, and evens out over a quarter of a run that is long enough.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import IO, Any
+from unittest.mock import patch
 
 import psutil
 
@@ -240,8 +241,10 @@ def flatness(what: str, values: list[float], shown: Callable[[float], str]) -> R
 
 
 def no_leak(what: str, values: list[float]) -> Row:
-    """Whether a count stays as it is. The least of a quarter is looked at: what is only there for a
-    while, such as a thread that serves files, is in none of it, and what is never given back in all.
+    """Whether a count stays as it is.
+
+    The least of each quarter is compared: what is there for a while only, such as a thread that serves
+    files, is not in it, and what is never given back is.
     """
     return _compared(what, values, min, 0.0, "{:,.0f}".format)
 
@@ -338,9 +341,9 @@ def _clear_up() -> None:
 def _server_with_log() -> Iterator[tuple[str, int, IO[bytes]]]:
     """The app on a store of its own: address, process, and its log to be read."""
     with TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as folder:
-        os.environ["RNN_RUNS"] = f"{folder}/runs"
         log = Path(folder) / "server.log"
         with (
+            patch.dict(os.environ, RNN_RUNS=f"{folder}/runs"),
             log.open("wb") as written,
             log.open("rb") as read,
             serving(log=written) as (url, process),
@@ -391,13 +394,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=5.0, help="how long (default 5)")
     parser.add_argument("--seed", type=int, default=0, help="what is done comes from it")
-    parser.add_argument("--log", type=Path, default=Path("soak.jsonl"), help="where it is told")
+    parser.add_argument("--log", type=Path, help="where the log goes (default: a temporary file)")
     options = parser.parse_args()
+    log = options.log or Path(gettempdir()) / f"soak-{options.seed}.jsonl"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path(), args=ARGUMENTS)
-        diary = soak(browser, options.minutes, options.seed, options.log)
+        diary = soak(browser, options.minutes, options.seed, log)
         browser.close()
     print_table(table(diary))
+    print(f"\nThe log is {log}.")
     sys.exit(1 if diary.errors else 0)
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.serving import ARGUMENTS, PATIENCE, NoBrowser, browser_path, serving
 
@@ -31,6 +31,7 @@ def _browser_path() -> str:
 def browser() -> Iterator[Browser]:
     path = _browser_path()
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE * 1000)
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
