@@ -142,9 +142,14 @@ class Diary:
     readings: list[Reading] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
 
+    @property
+    def seconds(self) -> float:
+        """For how long it has gone on."""
+        return time.monotonic() - self.began
+
     def write(self, **words: Any) -> None:
         """Add a line to the log."""
-        line = {"at": round(time.monotonic() - self.began, 2), **words}
+        line = {"at": round(self.seconds, 2), **words}
         print(json.dumps(line), file=self.log, flush=True)
 
     def wrong(self, kind: str, where: str, words: str) -> None:
@@ -351,15 +356,14 @@ def _server_with_log() -> Iterator[tuple[str, int, IO[bytes]]]:
             yield url, process.pid, read
 
 
-def soak(browser: Browser, minutes: float, seed: int, log: Path) -> Diary:
-    """Do what the seed says for so many minutes; what came of it."""
+def soak(browser: Browser, seed: int, log: Path, enough: Callable[[Diary], bool]) -> Diary:
+    """Do what the seed says until there has been ``enough``; what came of it."""
     with log.open("w", encoding="utf-8") as lines, _server_with_log() as (url, server, server_log):
         diary = Diary(lines)
         watch = Watch(diary, server_log)
         house = House(browser, url, watch.window)
         run = Soak(house, watch, Gauge(server, house.resident), diary, seed)
-        end = time.monotonic() + 60 * minutes
-        while time.monotonic() < end:
+        while not enough(diary):
             run.act()
         house.close()
         return diary
@@ -399,7 +403,7 @@ def main() -> None:
     log = options.log or Path(gettempdir()) / f"soak-{options.seed}.jsonl"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path(), args=ARGUMENTS)
-        diary = soak(browser, options.minutes, options.seed, log)
+        diary = soak(browser, options.seed, log, lambda it: it.seconds >= 60 * options.minutes)
         browser.close()
     print_table(table(diary))
     print(f"\nThe log is {log}.")

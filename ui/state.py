@@ -20,12 +20,15 @@ from ui.figures.loss import LossView
 from ui.live import LiveRun
 from ui.place import Source
 from ui.runs import RUNS
+from ui.sessions import share_locks
 
 OWN_TEXT = "own"
 _RUN = "run"
 _TEXT = "text"
 _AUTOPLAY = "autoplay"
 _WIDGET = "setting_"
+
+share_locks()
 
 
 def current_run() -> LiveRun:
