@@ -218,6 +218,13 @@ window.setInterval = (callback, delay, ...rest) => {
 };
 """
 
+# The moments that a tab is hidden, or returns: the page is told so, and its timers go slowly.
+HIDE = """hidden => {
+    window.rnnHidden = hidden;
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
 
 def hidden_tab(browser: Browser, url: str) -> list[Row]:
     """Timers at most once a second, as in a hidden tab, and the return to full pace."""
@@ -227,12 +234,12 @@ def hidden_tab(browser: Browser, url: str) -> list[Row]:
     page.goto(url)
     page.wait_for_function("window.rnnBoard && rnnBoard.painted > 2", timeout=60_000)
     page.wait_for_timeout(4000)
-    page.evaluate("window.rnnHidden = true")
+    page.evaluate(HIDE, True)
     page.wait_for_timeout(5000)
     first, began = iteration(page), time.perf_counter()
     page.wait_for_timeout(10_000)
     hidden = (iteration(page) - first) / (time.perf_counter() - began)
-    page.evaluate("window.rnnHidden = false")
+    page.evaluate(HIDE, False)
     page.wait_for_timeout(1000)
     before = page.evaluate("[rnnBoard.received, performance.now()]")
     page.wait_for_timeout(2000)

@@ -14,6 +14,7 @@ from random import Random
 
 from playwright.sync_api import FilePayload
 
+from bench.live import HIDE
 from bench.soak_tabs import Tab, any_of, appeared, choose, closed, filled, opened, picked, pressed
 from rnn.presets import PRESETS
 from rnn.settings import SETTINGS, Setting
@@ -60,13 +61,6 @@ NUMBERS: dict[str, tuple[float, ...]] = {
 """What is tried of the settings that have a field for a number; of others, anything in their range."""
 
 ROW_HEIGHT = 35  # pixels of a row of the table of runs
-
-# The moments that a tab is hidden: the page is told so, and its timers go slowly.
-HIDE = """hidden => {
-    window.rnnHidden = hidden;
-    Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
-    document.dispatchEvent(new Event("visibilitychange"));
-}"""
 
 
 # The row of buttons

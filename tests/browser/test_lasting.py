@@ -7,6 +7,7 @@ import time
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from bench.live import HIDE, SLOW_TIMERS
 from rnn.store import Store
 from tests.browser.serving import PATIENCE, free_port, serving
 from tests.browser.test_train_page import (
@@ -110,3 +111,26 @@ def test_a_reload_amid_training_goes_on_without_a_word(page: Page, server: str) 
     assert iteration(page) >= before
     wait_for_iteration(page, before + 500)
     assert page.get_by_text("Another tab").count() == 0
+
+
+def test_a_page_that_was_hidden_for_long_asks_for_a_fresh_start(page: Page, server: str) -> None:
+    sent: list[bytes] = []
+
+    def note(payload: bytes | str) -> None:
+        sent.append(payload if isinstance(payload, bytes) else payload.encode())
+
+    page.on("websocket", lambda socket: socket.on("framesent", note))
+    page.add_init_script(SLOW_TIMERS)
+    open_page(page, f"{server}/?autoplay=1")
+    wait_for_iteration(page, 10)
+    page.evaluate(HIDE, True)
+    page.wait_for_timeout(500)
+    page.evaluate(HIDE, False)
+    assert not any(b"returned" in message for message in sent)  # it was away too shortly
+    page.evaluate(HIDE, True)
+    before = iteration(page)
+    page.wait_for_timeout(3500)
+    assert iteration(page) > before
+    page.evaluate(HIDE, False)
+    wait_for_iteration(page, iteration(page) + 1000)
+    assert any(b"returned" in message for message in sent)

@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.serving import PATIENCE, serving
 from tests.browser.test_train_page import iteration, press, settled_iteration, wait_for_iteration
+from ui.plotlyjs import TRACES
 
 pytestmark = pytest.mark.browser
 
@@ -43,6 +44,15 @@ def test_training_goes_on_whichever_page_is_open(page: Page, server: str) -> Non
     press(page, "Step")
     wait_for_iteration(page, stopped + 1)
     assert address(page) == where  # no setting has moved on the way
+
+
+def test_the_chart_library_knows_the_kinds_of_trace_that_figures_are_made_of(
+    page: Page, server: str
+) -> None:
+    page.goto(server)
+    page.wait_for_function("window.rnnBoard && rnnBoard.paints.loss > 0")
+    kinds = page.evaluate("Object.keys(Plotly.PlotSchema.get().traces)")
+    assert set(kinds) == {"scatter", *TRACES}
 
 
 @pytest.mark.parametrize("first", ["data", "memory"])
