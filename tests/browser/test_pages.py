@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Browser, Page
 
@@ -56,8 +58,11 @@ def test_the_chart_library_knows_the_kinds_of_trace_that_figures_are_made_of(
 
 
 @pytest.mark.parametrize("first", ["data", "memory"])
-def test_a_server_s_first_visitor_may_ask_for_any_page(browser: Browser, first: str) -> None:
-    with serving() as (url, _):
+def test_a_server_s_first_visitor_may_ask_for_any_page(
+    browser: Browser, first: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "server.log"
+    with log.open("wb") as written, serving(log=written) as (url, _):
         page = browser.new_page()
         page.set_default_timeout(PATIENCE * 1000)
         page.goto(f"{url}/{first}")
@@ -67,3 +72,4 @@ def test_a_server_s_first_visitor_may_ask_for_any_page(browser: Browser, first: 
         assert page.locator("[data-testid=stSidebarNav]").count() == 0
         assert page.url.startswith(f"{url}/{first}?")
         page.close()
+    assert "most recent call last" not in log.read_text("utf-8")
