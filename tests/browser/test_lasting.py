@@ -134,3 +134,21 @@ def test_a_page_that_was_hidden_for_long_asks_for_a_fresh_start(page: Page, serv
     page.evaluate(HIDE, False)
     wait_for_iteration(page, iteration(page) + 1000)
     assert any(b"returned" in message for message in sent)
+
+
+def test_what_was_taken_off_the_page_leaves_the_browser_s_memory(page: Page, server: str) -> None:
+    open_page(page, server)
+    client = page.context.new_cdp_session(page)
+    goal = page.locator(".st-key-target_iteration input")
+
+    def nodes_after(times: int) -> int:
+        for _ in range(times):
+            page.get_by_role("button", name="Run to…").click()
+            goal.fill("10")  # its frame changes colour slowly, and is gone in the middle of that
+            page.keyboard.press("Escape")
+            goal.wait_for(state="detached")
+        client.send("HeapProfiler.collectGarbage")
+        return int(client.send("Memory.getDOMCounters")["nodes"])
+
+    usual = nodes_after(3)
+    assert nodes_after(10) < usual + 200

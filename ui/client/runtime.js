@@ -12,7 +12,15 @@ const KINDS = {
 // asks for a fresh run of the page, which ends the long tick at once.
 const AWAY_LONG_MS = 3000;
 
+// A library of Streamlit's page remembers every node whose style is in transition, until that has ended or
+// was cancelled. A node that is taken away in the middle, and all that was on the page with it, would
+// stay in memory; so that library is not told.
+function forgetTransitions() {
+  window.addEventListener("transitionrun", (event) => event.stopPropagation(), { capture: true });
+}
+
 function openBoard() {
+  forgetTransitions();
   const gate = (window.rnnGate ??= openGate());
   window.rnnBoard = createBoard(chartsReady());
   gate.open(window.rnnBoard);
