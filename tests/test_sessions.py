@@ -1,18 +1,23 @@
-"""Two threads of one page take turns at its session, which Streamlit alone would not make them do."""
+"""Two threads of one page take turns at its session, and what one has left is delivered before the next."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from streamlit.runtime.app_session import AppSession, AppSessionState
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
 from streamlit.runtime.state import SafeSessionState, SessionState
 from streamlit.runtime.state.common import WidgetMetadata
 
-import ui.state  # noqa: F401  every page imports it, and has locks shared by that
+import ui.state  # noqa: F401  every page imports it, and is kept in order by that
+from tests.scenes import play as played
 from ui import sessions
 
 PATIENCE = 60.0  # seconds; for a slow machine, not a measure
@@ -103,3 +108,77 @@ def test_the_lock_goes_with_the_last_thread() -> None:
     del seen
     gc.collect()
     assert id(state) not in sessions._LOCKS
+
+
+class Runner:
+    """A script thread that takes requests until it has ended."""
+
+    def __init__(self, ended: bool) -> None:
+        self._requests = ScriptRequests()
+        if ended:
+            self._requests.request_stop()
+        self.asked: list[str] = []
+
+    def request_rerun(self, data: RerunData) -> bool:
+        self.asked.append(data.fragment_id or "the whole page")
+        return True
+
+    def request_stop(self) -> None:
+        self._requests.request_stop()
+
+
+class Session(AppSession):
+    """A page's session with nothing but what a request needs."""
+
+    def __init__(self, runner: Runner | None) -> None:
+        self._event_loop = asyncio.get_running_loop()
+        self._state = AppSessionState.APP_IS_RUNNING
+        self._client_state = ClientState()
+        self._scriptrunner = runner  # type: ignore[assignment]
+        self.begun: list[str] = []
+
+    def __del__(self) -> None:
+        pass
+
+    def has_fragment(self, fragment_id: str) -> bool:
+        return True
+
+    def _create_scriptrunner(self, data: RerunData) -> None:
+        self.begun.append(data.fragment_id or "the whole page")
+
+
+def beat() -> ClientState:
+    return ClientState(fragment_id="beat", is_auto_rerun=True)
+
+
+def test_a_fragment_waits_until_an_ended_thread_s_last_message_is_delivered() -> None:
+    async def play() -> None:
+        session = Session(Runner(ended=True))
+        session.request_rerun(beat())
+        await asyncio.sleep(10 * sessions.WAIT_SECONDS)
+        assert not session.begun
+        session._scriptrunner = None  # what the last message does
+        await asyncio.sleep(0.1)
+        assert session.begun == ["beat"]
+
+    played(play())
+
+
+def test_a_running_thread_takes_a_fragment_at_once() -> None:
+    async def play() -> None:
+        runner = Runner(ended=False)
+        session = Session(runner)
+        session.request_rerun(beat())
+        assert runner.asked == ["beat"]
+        assert not session.begun
+
+    played(play())
+
+
+def test_a_click_waits_for_nothing() -> None:
+    async def play() -> None:
+        session = Session(Runner(ended=True))
+        session.request_rerun(ClientState())
+        assert session.begun == ["the whole page"]
+
+    played(play())

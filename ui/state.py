@@ -20,7 +20,7 @@ from ui.figures.loss import LossView
 from ui.live import LiveRun
 from ui.place import Source
 from ui.runs import RUNS
-from ui.sessions import share_locks
+from ui.sessions import keep_order
 
 OWN_TEXT = "own"
 _RUN = "run"
@@ -28,7 +28,7 @@ _TEXT = "text"
 _AUTOPLAY = "autoplay"
 _WIDGET = "setting_"
 
-share_locks()
+keep_order()
 
 
 def current_run() -> LiveRun:
