@@ -12,6 +12,8 @@ from plotly.offline import get_plotlyjs
 from ui import plotlyjs
 from ui.plotlyjs import served_path
 
+LISTED = re.compile(r"register\(\[((?:\w+\(\),?)+)\]\)")
+
 
 def test_the_first_start_makes_the_copy_that_the_address_names(tmp_path: Path) -> None:
     folder = tmp_path / "static"
@@ -22,8 +24,8 @@ def test_the_first_start_makes_the_copy_that_the_address_names(tmp_path: Path) -
     assert copy.name == address.rsplit("/", 1)[1]
     served, original = copy.read_text(encoding="utf-8"), get_plotlyjs()
     body = original[original.index('"use strict";var Plotly=') : original.rindex("return Plotly;")]
-    body = re.sub(r"register\(\[\w+\(\),[^]]+\]\)", "register([...])", body, count=1)
-    served, kinds = re.subn(r"register\(\[\w+\(\),[^]]+\]\)", "register([...])", served)
+    body = LISTED.sub("register([...])", body, count=1)
+    served, kinds = LISTED.subn("register([...])", served)
     assert kinds == 1
     assert served.startswith("/**\n* plotly.js v")
     assert "MIT license\n*/\n" in served
@@ -79,7 +81,7 @@ def test_all_kinds_are_started_where_those_drawn_are_not_found(
 def test_the_installed_library_starts_the_kinds_that_figures_are_made_of(tmp_path: Path) -> None:
     served_path(tmp_path)
     [copy] = tmp_path.iterdir()
-    [listed] = re.findall(r"register\(\[((?:\w+\(\),?)+)\]\)", copy.read_text(encoding="utf-8"))
+    [listed] = LISTED.findall(copy.read_text(encoding="utf-8"))
     assert len(listed.split(",")) == len(plotlyjs.TRACES)
 
 

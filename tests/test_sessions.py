@@ -1,8 +1,7 @@
-"""Two threads of one page take turns at its session, and what one has left is delivered before the next."""
+"""Two threads of one page take turns at its session, and a page that was left is not answered."""
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import threading
 from collections.abc import Iterator
@@ -12,12 +11,11 @@ import pytest
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.runtime.app_session import AppSession, AppSessionState
-from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 from streamlit.runtime.state import SafeSessionState, SessionState
 from streamlit.runtime.state.common import WidgetMetadata
 
 import ui.state  # noqa: F401  every page imports it, and is kept in order by that
-from tests.scenes import play as played
 from ui import sessions
 
 PATIENCE = 60.0  # seconds; for a slow machine, not a measure
@@ -110,32 +108,14 @@ def test_the_lock_goes_with_the_last_thread() -> None:
     assert id(state) not in sessions._LOCKS
 
 
-class Runner:
-    """A script thread that takes requests until it has ended."""
-
-    def __init__(self, ended: bool) -> None:
-        self._requests = ScriptRequests()
-        if ended:
-            self._requests.request_stop()
-        self.asked: list[str] = []
-
-    def request_rerun(self, data: RerunData) -> bool:
-        self.asked.append(data.fragment_id or "the whole page")
-        return True
-
-    def request_stop(self) -> None:
-        self._requests.request_stop()
-
-
 class Session(AppSession):
-    """A page's session with nothing but what a request needs."""
+    """A page's session with nothing but what a request needs; every run that it would begin is noted."""
 
-    def __init__(self, runner: Runner | None) -> None:
-        self._event_loop = asyncio.get_running_loop()
-        self._state = AppSessionState.APP_IS_RUNNING
-        self._client_state = ClientState()
-        self._scriptrunner = runner  # type: ignore[assignment]
-        self.begun: list[str] = []
+    def __init__(self, page: str) -> None:
+        self._state = AppSessionState.APP_NOT_RUNNING
+        self._client_state = ClientState(page_script_hash=page)
+        self._scriptrunner = None
+        self.begun: list[tuple[str, str | None]] = []
 
     def __del__(self) -> None:
         pass
@@ -144,41 +124,38 @@ class Session(AppSession):
         return True
 
     def _create_scriptrunner(self, data: RerunData) -> None:
-        self.begun.append(data.fragment_id or "the whole page")
+        self.begun.append((data.page_script_hash, data.fragment_id))
 
 
-def beat() -> ClientState:
-    return ClientState(fragment_id="beat", is_auto_rerun=True)
+def beat_of(page: str) -> ClientState:
+    return ClientState(page_script_hash=page, fragment_id="beat", is_auto_rerun=True)
 
 
-def test_a_fragment_waits_until_an_ended_thread_s_last_message_is_delivered() -> None:
-    async def play() -> None:
-        session = Session(Runner(ended=True))
-        session.request_rerun(beat())
-        await asyncio.sleep(10 * sessions.WAIT_SECONDS)
-        assert not session.begun
-        session._scriptrunner = None  # what the last message does
-        await asyncio.sleep(0.1)
-        assert session.begun == ["beat"]
-
-    played(play())
+def test_the_present_page_has_its_beats() -> None:
+    session = Session("train")
+    session.request_rerun(beat_of("train"))
+    assert session.begun == [("train", "beat")]
 
 
-def test_a_running_thread_takes_a_fragment_at_once() -> None:
-    async def play() -> None:
-        runner = Runner(ended=False)
-        session = Session(runner)
-        session.request_rerun(beat())
-        assert runner.asked == ["beat"]
-        assert not session.begun
-
-    played(play())
+def test_a_page_that_was_left_has_none_from_the_moment_another_is_asked_for() -> None:
+    session = Session("train")
+    session.request_rerun(ClientState(page_script_hash="data"))
+    session.request_rerun(beat_of("train"))
+    session.request_rerun(beat_of("data"))
+    assert session.begun == [("data", None), ("data", "beat")]
 
 
-def test_a_click_waits_for_nothing() -> None:
-    async def play() -> None:
-        session = Session(Runner(ended=True))
-        session.request_rerun(ClientState())
-        assert session.begun == ["the whole page"]
+def test_a_page_that_the_server_chose_has_its_beats() -> None:
+    session = Session("compare")
+    session._client_state.page_script_hash = "train"  # as `st.switch_page` leaves it
+    session.request_rerun(beat_of("train"))
+    session.request_rerun(beat_of("compare"))
+    assert session.begun == [("train", "beat")]
 
-    played(play())
+
+def test_a_visit_that_names_no_page_is_answered() -> None:
+    session = Session("train")
+    session.request_rerun(ClientState())
+    session.request_rerun(None)
+    session.request_rerun(beat_of("train"))
+    assert session.begun == [("", None), ("", None), ("train", "beat")]

@@ -39,7 +39,7 @@ _LISTED = re.compile(rf"\.register\(\[({_NAME}\(\)(?:,{_NAME}\(\))*)\]\)")
 
 
 def _lean(code: str) -> str:
-    """``code`` that starts up no kinds of trace but `TRACES`, which takes a third of the time.
+    """``code`` that starts up no kinds of trace but `TRACES`, so that the first chart comes sooner.
 
     Each kind, with all that it needs, is in modules that run once they are called for, and one list
     calls for all kinds. Code in which the list, or a kind in it, is not found stays as it is.

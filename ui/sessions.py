@@ -6,10 +6,10 @@ one session, each behind a lock of its own. So the old one may enter a widget wh
 through all of them, which ends the new one with an error; or it may clear the click that the new one
 is about to answer. With one lock for both, neither can happen.
 
-A thread that has ended leaves messages, which the server's event loop delivers one by one. A timer that
-asks for a fragment just then is given a new thread, and what the old one has left is dropped: a new page
-without its first parts, into which the fragment's part cannot be put, and the browser gives the page
-up. So whoever asks for a fragment waits until everything has been delivered.
+A page that has just been left may still ask for its beats, for its timer learns late that the page is
+gone. All pages have the same beat, so the server would answer, in the name of the page that was left;
+the browser would clear the new page for it, and then find no place for what comes. So a page that is
+not the present one is not answered.
 """
 
 from __future__ import annotations
@@ -21,12 +21,7 @@ from weakref import WeakValueDictionary
 
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime.app_session import AppSession
-from streamlit.runtime.scriptrunner import ScriptRunner
-from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 from streamlit.runtime.state import SafeSessionState, SessionState
-
-WAIT_SECONDS = 0.002
-"""From one look whether everything has been delivered to the next."""
 
 _LOCKS: WeakValueDictionary[int, threading.RLock] = WeakValueDictionary()
 """The lock of each session by the session's identity, for as long as any thread of it has the lock."""
@@ -37,7 +32,7 @@ _GUARD = threading.Lock()
 def keep_order() -> None:
     """Have all pages kept in order from now on; call it once."""
     _share_locks()
-    _deliver_first()
+    _answer_the_present_page()
 
 
 def _share_locks() -> None:
@@ -59,20 +54,19 @@ def _lock_of(state: SessionState) -> threading.RLock:
         return _LOCKS.setdefault(id(state), threading.RLock())
 
 
-def _deliver_first() -> None:
-    """Let no fragment begin before what an ended thread has left is delivered."""
+def _answer_the_present_page() -> None:
+    """Let no fragment run for a page that was left: the present one is what was last asked for as a whole."""
     request = AppSession.request_rerun
 
     @wraps(request)
-    def request_in_order(self: AppSession, client_state: ClientState | None) -> None:
-        if client_state and client_state.fragment_id and _ended(self._scriptrunner):
-            self._event_loop.call_later(WAIT_SECONDS, self.request_rerun, client_state)
-        else:
-            request(self, client_state)
+    def request_for_present_page(self: AppSession, client_state: ClientState | None) -> None:
+        asked = client_state.page_script_hash if client_state else ""
+        if client_state and asked:
+            if not client_state.fragment_id:
+                # Streamlit notes the page itself, once the page's thread has begun.
+                self._client_state.page_script_hash = asked
+            elif asked != self._client_state.page_script_hash:
+                return
+        request(self, client_state)
 
-    AppSession.request_rerun = request_in_order  # type: ignore[method-assign]
-
-
-def _ended(runner: ScriptRunner | None) -> bool:
-    """Whether the thread takes no more requests; the session forgets it with its last message."""
-    return runner is not None and runner._requests._state is ScriptRequestType.STOP
+    AppSession.request_rerun = request_for_present_page  # type: ignore[method-assign]

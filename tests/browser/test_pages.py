@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -46,6 +47,36 @@ def test_training_goes_on_whichever_page_is_open(page: Page, server: str) -> Non
     press(page, "Step")
     wait_for_iteration(page, stopped + 1)
     assert address(page) == where  # no setting has moved on the way
+
+
+QUICKLY = """async turns => {
+    for (const [name, rest] of turns) {
+        [...document.querySelectorAll("a")].find(link => link.textContent.includes(name)).click();
+        await new Promise(resolve => setTimeout(resolve, rest));
+    }
+}"""
+
+
+def test_pages_may_be_changed_more_quickly_than_they_are_drawn(
+    browser: Browser, page: Page, server: str
+) -> None:
+    other = browser.new_page()  # which trains beside, so that pages are drawn slowly
+    for visitor in (other, page):
+        visitor.goto(f"{server}/?autoplay=1")
+        visitor.wait_for_function("window.rnnBoard && rnnBoard.painted > 0")
+    chance = Random(1)
+    for _ in range(10):
+        turns = [
+            (chance.choice(PAGES), chance.choice((5, 20, 60, 100, 150, 250))) for _ in range(6)
+        ]
+        page.evaluate(QUICKLY, turns)
+        page.wait_for_timeout(300)
+        page.wait_for_function(
+            "document.querySelector('[role=dialog], .rnn-status-line')?.textContent.match(/it.s|error/)"
+        )
+        # Where the browser misses a message, it says so in a dialogue, and shows nothing any more.
+        assert page.get_by_role("dialog").count() == 0
+    other.close()
 
 
 def test_the_chart_library_knows_the_kinds_of_trace_that_figures_are_made_of(
