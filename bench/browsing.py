@@ -178,6 +178,8 @@ class LightVisitor:
         elif kind == "navigation":
             pages = message.navigation.app_pages
             self._pages = {page.page_name: page.page_script_hash for page in pages}
+            # A browser asks on for the page that it was led to, which a first visit does not name.
+            self._hash = message.navigation.page_script_hash
         elif kind == "page_info_changed":
             self.query = message.page_info_changed.query_string
         elif kind == "script_finished":

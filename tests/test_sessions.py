@@ -153,6 +153,12 @@ def test_a_page_that_the_server_chose_has_its_beats() -> None:
     assert session.begun == [("train", "beat")]
 
 
+def test_a_click_is_answered_whatever_page_it_is_on() -> None:
+    session = Session("train")
+    session.request_rerun(ClientState(page_script_hash="data", fragment_id="button"))
+    assert session.begun == [("data", "button")]
+
+
 def test_a_visit_that_names_no_page_is_answered() -> None:
     session = Session("train")
     session.request_rerun(ClientState())

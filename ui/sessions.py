@@ -8,8 +8,8 @@ is about to answer. With one lock for both, neither can happen.
 
 A page that has just been left may still ask for its beats, for its timer learns late that the page is
 gone. All pages have the same beat, so the server would answer, in the name of the page that was left;
-the browser would clear the new page for it, and then find no place for what comes. So a page that is
-not the present one is not answered.
+the browser would clear the new page for it, and then find no place for what comes. So the timer of a
+page that is not the present one is not answered.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _lock_of(state: SessionState) -> threading.RLock:
 
 
 def _answer_the_present_page() -> None:
-    """Let no fragment run for a page that was left: the present one is what was last asked for as a whole."""
+    """Let no timer of a page that was left be answered; the present page is the last that was asked for."""
     request = AppSession.request_rerun
 
     @wraps(request)
@@ -65,7 +65,7 @@ def _answer_the_present_page() -> None:
             if not client_state.fragment_id:
                 # Streamlit notes the page itself, once the page's thread has begun.
                 self._client_state.page_script_hash = asked
-            elif asked != self._client_state.page_script_hash:
+            elif client_state.is_auto_rerun and asked != self._client_state.page_script_hash:
                 return
         request(self, client_state)
 
