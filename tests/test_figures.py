@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -149,6 +152,21 @@ def test_a_figure_brings_its_own_style_and_no_template(name: str) -> None:
     """
     layout = FIGURES[name][0](LIGHT).to_plotly_json()["layout"]
     assert len(json.dumps(layout.get("template"))) < 100
+
+
+def test_no_figure_can_meet_a_half_loaded_pandas() -> None:
+    """As it did where a click came, or a second visitor, while a fresh server drew its first page."""
+    asked = (
+        "import sys; import ui.figures.base; print(hasattr(sys.modules.get('pandas'), 'Series'))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", asked],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.strip() == "True"
 
 
 def test_no_axis_goes_without_a_name_because_it_stands_in_none_of_these_figures() -> None:

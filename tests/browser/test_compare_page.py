@@ -142,12 +142,9 @@ def test_a_fork_begins_at_its_moment_and_its_curve_shows_where(
         "forked here: tamed",
     ]
     look_closer(page, "Fork")
-    tree = ".st-key-tree .js-plotly-plot"
-    drawn(page, tree, "data.length > 0")
-    shown = page.locator(tree).text_content()
-    assert shown is not None
-    assert daring in shown
-    assert "tamed" in shown
+    tree = page.locator(".st-key-tree .js-plotly-plot")
+    expect(tree).to_contain_text(daring)
+    expect(tree).to_contain_text("tamed")
 
 
 def test_a_film_moves_everything_at_once(page: Page, url: str, pair: tuple[str, str]) -> None:

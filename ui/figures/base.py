@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 import plotly.graph_objects as go
@@ -13,6 +14,10 @@ from ui.frames import Arrays, Quantised
 from ui.palette import Colours, Palette
 
 FONT_SIZE = 11
+
+# Streamlit loads pandas with the first chart of a page, and Plotly looks into whatever pandas is there: the
+# first chart of another page, at that moment, would find half of it and end with an error.
+import_module("pandas")
 
 
 def bare(palette: Palette, height: int, **layout: Any) -> go.Layout:
