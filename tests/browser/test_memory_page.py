@@ -53,6 +53,21 @@ def test_a_click_on_a_row_shows_the_text_through_that_unit(page: Page, server: s
     page.wait_for_function(f"{STATES}.layout.shapes[1].x0 === 29.5")
 
 
+def test_the_page_opens_at_its_top_and_its_text_at_the_framed_character(
+    page: Page, server: str
+) -> None:
+    page.goto(f"{server}/memory?text=verse")
+    framed = page.locator(".rnn-ribbon-text .rnn-picked")
+    framed.wait_for()
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == 0
+    assert framed.evaluate(
+        """span => {
+            const sight = span.parentElement.getBoundingClientRect(), place = span.getBoundingClientRect();
+            return sight.top <= place.top && place.bottom <= sight.bottom;
+        }"""
+    )
+
+
 def test_resting_on_a_character_tells_the_activation_and_what_comes_next(
     page: Page, server: str
 ) -> None:

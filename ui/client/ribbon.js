@@ -15,6 +15,14 @@ function sharedTip() {
   return document.querySelector("body > .rnn-tip") ?? element("div", "rnn-tip", document.body);
 }
 
+// Only the text scrolls, and not the page with it: nobody has asked for that character just now.
+function scrollWithin(text, span) {
+  const sight = text.getBoundingClientRect();
+  const { top, bottom } = span.getBoundingClientRect();
+  if (top < sight.top) text.scrollTop -= sight.top - top;
+  else if (bottom > sight.bottom) text.scrollTop += bottom - sight.bottom;
+}
+
 function ribbonPanel(data, parentElement, board, pick) {
   const root = element("div", "rnn-ribbon", parentElement);
   const head = chartHead(root);
@@ -108,7 +116,8 @@ function ribbonPanel(data, parentElement, board, pick) {
         const className = names.join(" ");
         if (span.className !== className) span.className = className;
       });
-      if (entry.picked !== null && entry.picked !== panel.pickedBefore) spans[entry.picked]?.scrollIntoView({ block: "nearest" });
+      const picked = entry.picked !== panel.pickedBefore && spans[entry.picked];
+      if (picked) scrollWithin(text, picked);
       panel.pickedBefore = entry.picked;
       setText(foot, entry.empty ?? "");
       foot.hidden = !entry.empty;
