@@ -54,9 +54,9 @@ class House:
         return tab
 
     def invite(self, address: str, beside: Tab | None = None) -> Tab:
-        """A guest; the one that came first goes if there are too many."""
+        """A guest; if there are too many, the first goes, unless the new one is to be ``beside`` it."""
         if len(self.guests) == MOST_GUESTS:
-            self.dismiss(self.guests[0])
+            self.dismiss(next(guest for guest in self.guests if guest is not beside))
         self._count += 1
         guest = self.open(address, f"guest {self._count}", beside)
         self.guests.append(guest)

@@ -25,6 +25,15 @@ def open_memory(page: Page, server: str, query: str) -> None:
 
 def click_in(page: Page, plot: str, place: str) -> None:
     """Click a chart where the JavaScript `place`, which knows the `plot`, says: [x, y] in its data."""
+    before = None
+    while (spot := _spot(page, plot, place)) != before:  # the page may still be settling
+        before = spot
+        page.wait_for_timeout(250)
+    page.mouse.move(*spot)
+    page.mouse.click(*spot)
+
+
+def _spot(page: Page, plot: str, place: str) -> tuple[float, float]:
     x, y = page.evaluate(
         f"""() => {{
             const plot = {plot};
@@ -35,8 +44,7 @@ def click_in(page: Page, plot: str, place: str) -> None:
             return [box.x + xaxis._offset + xaxis.d2p(x), box.y + yaxis._offset + yaxis.d2p(y)];
         }}"""
     )
-    page.mouse.move(x, y)
-    page.mouse.click(x, y)
+    return x, y
 
 
 def test_a_click_on_a_row_shows_the_text_through_that_unit(page: Page, server: str) -> None:
@@ -113,6 +121,7 @@ def test_the_states_follow_training_and_pause_comes_at_once(page: Page, server: 
 def test_a_click_on_a_dot_of_the_finder_shows_its_unit(page: Page, server: str) -> None:
     open_memory(page, server, "text=brackets&hidden_size=8")
     press(page, "Find units")
+    page.locator(".st-key-finder_block .js-plotly-plot").scroll_into_view_if_needed()
     plot = "document.querySelector('.st-key-finder_block .js-plotly-plot')"
     page.wait_for_function(f"{plot}?.data[0].x?.length > 0")
     unit = page.evaluate(f"{plot}.data[0].customdata[3]")
