@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from rnn.snapshot import Histogram, LiveSample, Snapshot, WindowView, draw_live_
 from rnn.vocabulary import char_mark, char_name
 from ui import palette as palettes
 from ui.figures import hidden, loss, softmax, weights
-from ui.figures.base import filled
+from ui.figures.base import Caption, filled
 from ui.figures.loss import LossView
 from ui.frames import Arrays
 from ui.palette import DARK, LIGHT, Palette, palette
@@ -68,7 +69,7 @@ def loss_of(s: Snapshot, view: LossView = LossView()) -> Arrays:  # noqa: B008 -
 
 FIGURES: dict[str, tuple[Callable[[Palette], go.Figure], Callable[[Snapshot], Arrays]]] = {
     "loss": (lambda colours: loss.skeleton(LossView(), LEVELS, 10, colours), loss_of),
-    "hidden": (hidden.skeleton, lambda s: hidden.arrays(s.window, s.chars)),
+    "hidden": (partial(hidden.skeleton, 6), lambda s: hidden.arrays(s.window, s.chars)),
     "softmax": (softmax.skeleton, lambda s: softmax.arrays(s.live_sample, s.chars)),
     "weights": (weights.skeleton, lambda s: weights.arrays(s.histograms)),
 }
@@ -404,15 +405,25 @@ def test_a_zoom_made_for_other_axes_is_dropped() -> None:
 
 
 def test_the_hidden_state_is_on_a_fixed_scale_from_minus_one_to_one() -> None:
-    (heatmap,) = hidden.skeleton(LIGHT).data
+    (heatmap,) = hidden.skeleton(6, LIGHT).data
     assert (heatmap.zmin, heatmap.zmax) == (-1, 1)
+
+
+def test_the_rows_have_their_places_before_anything_is_read() -> None:
+    rows = hidden.skeleton(6, LIGHT).layout.yaxis
+    assert (rows.range, rows.autorange) == ((-0.5, 5.5), False)
+
+
+def test_a_zoom_is_kept_for_as_long_as_there_are_as_many_units() -> None:
+    six, again, seven = (hidden.skeleton(size, LIGHT).layout.uirevision for size in (6, 6, 7))
+    assert six == again != seven
 
 
 def test_the_columns_are_the_window_s_characters_and_the_rows_its_units() -> None:
     trainer = Trainer(TEXT, Config(hidden_size=6, seq_length=10))
     trainer.advance(steps=2)
     s = take(trainer, trainer.initial_params, None, None)
-    figure = filled(hidden.skeleton(LIGHT), hidden.arrays(s.window, s.chars))
+    figure = filled(hidden.skeleton(6, LIGHT), hidden.arrays(s.window, s.chars))
     assert list(figure.layout.xaxis.ticktext) == [char_mark(char) for char in TEXT[10:20]]
     window = trainer.last_window
     assert window is not None
@@ -425,7 +436,7 @@ def test_a_long_window_shows_its_newest_characters() -> None:
     ids = np.arange(size) % 3
     states = np.linspace(-1, 1, size)[:, None] * np.array([1.0, -0.5])
     figure = filled(
-        hidden.skeleton(LIGHT), hidden.arrays(WindowView(ids, states), ("a", "b", "\n"))
+        hidden.skeleton(2, LIGHT), hidden.arrays(WindowView(ids, states), ("a", "b", "\n"))
     )
     marks = ["a", "b", char_mark("\n")]
     assert list(figure.layout.xaxis.ticktext) == [marks[i] for i in ids[7:]]
@@ -655,10 +666,15 @@ def test_there_are_two_palettes() -> None:
 
 
 @both_palettes
-@pytest.mark.parametrize("module", [hidden, softmax])
-def test_a_map_s_caption_shows_the_colours_of_its_scale(module: Any, colours: Palette) -> None:
-    scale = module.caption(colours).scale
-    heatmap = module.skeleton(colours).data[0]
+@pytest.mark.parametrize(
+    ("caption", "name"), [(hidden.caption, "hidden"), (softmax.caption, "softmax")]
+)
+def test_a_map_s_caption_shows_the_colours_of_its_scale(
+    caption: Callable[[Palette], Caption], name: str, colours: Palette
+) -> None:
+    scale = caption(colours).scale
+    heatmap = FIGURES[name][0](colours).data[0]
+    assert scale is not None
     assert float(scale.low) == heatmap.zmin
     assert float(scale.high) == heatmap.zmax
     shown = [stop.split()[0] for stop in scale.colours]

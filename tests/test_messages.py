@@ -347,7 +347,7 @@ def test_composing_a_frame_builds_no_figure(view: LiveView) -> None:
 @pytest.mark.usefixtures("no_figures")
 def test_a_figure_that_is_built_would_be_noticed() -> None:
     with pytest.raises(FigureBuilt):
-        hidden.skeleton(LIGHT)
+        hidden.skeleton(6, LIGHT)
     with pytest.raises(FigureBuilt):
         loss.skeleton(LossView(), Levels(None, None, None, None), 25, LIGHT)
     with pytest.raises(FigureBuilt):

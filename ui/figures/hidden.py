@@ -33,18 +33,20 @@ def caption(palette: Palette) -> Caption:
     )
 
 
-def skeleton(palette: Palette) -> go.Figure:
-    """The empty heatmap, on the fixed scale from -1 to 1."""
+def skeleton(hidden_size: int, palette: Palette) -> go.Figure:
+    """The empty heatmap with a row for each hidden unit, on the fixed scale from -1 to 1."""
+    rows = {"autorange": False, "range": [-0.5, hidden_size - 0.5]}
     figure = go.Figure(
         layout=bare(
             palette,
             HEIGHT,
             xaxis=axis(palette, "character read", **LABELLED),
-            yaxis=axis(palette, "hidden unit", showgrid=False, nticks=6),
+            yaxis=axis(palette, "hidden unit", showgrid=False, nticks=6, **rows),
             annotations=[_NOTHING_YET],
             margin={"l": 46, "r": 6, "t": 4, "b": 36},
         )
     )
+    figure.update_layout(uirevision=str(hidden_size))  # a zoom made for other rows is dropped
     figure.add_heatmap(
         zmin=-1,
         zmax=1,

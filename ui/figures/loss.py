@@ -88,6 +88,8 @@ def _layout(view: LossView, palette: Palette) -> go.Layout:
     kind = {True: "log", False: "linear"}
     iterations = axis(palette, "iteration", type=kind[view.log_iterations], hoverformat=",")
     loss = axis(palette, _UNIT[view.unit].axis_title, type=kind[view.log_loss])
+    if not view.log_iterations:
+        iterations["minallowed"] = 0
     if not view.log_loss:
         loss["rangemode"] = "tozero"
     layout = bare(palette, HEIGHT, xaxis=iterations, yaxis=loss)

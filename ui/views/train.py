@@ -26,7 +26,7 @@ def loss(page: Page) -> None:
 
 def hidden(page: Page) -> None:
     """The hidden state over the last window."""
-    figure = plain(hidden_figure.skeleton, page.palette)
+    figure = plain(hidden_figure.skeleton, page.run.config.hidden_size, page.palette)
     page.chart("hidden", figure, hidden_figure.caption(page.palette), messages.hidden_state)
 
 
