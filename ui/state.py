@@ -17,6 +17,7 @@ from rnn.settings import SETTING, SETTINGS
 from rnn.store import NoRunError, StoreError
 from ui import visitors
 from ui.figures.loss import LossView
+from ui.heap import keep_few
 from ui.live import LiveRun
 from ui.place import Source
 from ui.runs import RUNS
@@ -28,6 +29,7 @@ _TEXT = "text"
 _AUTOPLAY = "autoplay"
 _WIDGET = "setting_"
 
+keep_few()
 keep_order()
 
 
