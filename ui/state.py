@@ -17,7 +17,6 @@ from rnn.settings import SETTING, SETTINGS
 from rnn.store import NoRunError, StoreError
 from ui import visitors
 from ui.figures.loss import LossView
-from ui.heap import keep_few
 from ui.live import LiveRun
 from ui.place import Source
 from ui.runs import RUNS
@@ -29,7 +28,6 @@ _TEXT = "text"
 _AUTOPLAY = "autoplay"
 _WIDGET = "setting_"
 
-keep_few()
 keep_order()
 
 

@@ -10,7 +10,9 @@ run, the link with its id is the only way. Ids cannot be guessed.
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -22,8 +24,6 @@ import streamlit as st
 from streamlit import config, runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.web.server.starlette.starlette_app_utils import decode_xsrf_token_string
-
-from ui.heap import hand_back
 
 _COOKIE = "_streamlit_xsrf"
 """Streamlit gives each browser a random token in this cookie, before a page can ask for anything."""
@@ -89,7 +89,9 @@ def _collect() -> None:
     """Take back the memory of closed pages, and hand it to the system."""
     # A page is a knot that only the collector undoes, and it does not run where nobody is.
     gc.collect()
-    hand_back()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def _give_up(page: str) -> None:
