@@ -24,16 +24,19 @@ def open_memory(page: Page, server: str, query: str) -> None:
 
 
 def click_in(page: Page, plot: str, place: str) -> None:
-    """Click a chart where the JavaScript `place`, which knows the `plot`, says: [x, y] in its data."""
-    before = None
-    while (spot := _spot(page, plot, place)) != before:  # the page may still be settling
-        before = spot
+    """Click a chart at a `place` in it, as `spot` takes it, once that has stopped moving."""
+    now = spot(page, plot, place)
+    for _ in range(40):  # the page may still be settling
         page.wait_for_timeout(250)
-    page.mouse.move(*spot)
-    page.mouse.click(*spot)
+        before, now = now, spot(page, plot, place)
+        if now == before:
+            break
+    page.mouse.move(*now)
+    page.mouse.click(*now)
 
 
-def _spot(page: Page, plot: str, place: str) -> tuple[float, float]:
+def spot(page: Page, plot: str, place: str) -> tuple[float, float]:
+    """Where on the screen the JavaScript `place`, which knows the `plot`, says: [x, y] in its data."""
     x, y = page.evaluate(
         f"""() => {{
             const plot = {plot};
@@ -121,8 +124,9 @@ def test_the_states_follow_training_and_pause_comes_at_once(page: Page, server: 
 def test_a_click_on_a_dot_of_the_finder_shows_its_unit(page: Page, server: str) -> None:
     open_memory(page, server, "text=brackets&hidden_size=8")
     press(page, "Find units")
-    page.locator(".st-key-finder_block .js-plotly-plot").scroll_into_view_if_needed()
-    plot = "document.querySelector('.st-key-finder_block .js-plotly-plot')"
+    chart = ".st-key-finder_block .js-plotly-plot"
+    page.locator(chart).scroll_into_view_if_needed()  # what is out of sight is not painted
+    plot = f"document.querySelector('{chart}')"
     page.wait_for_function(f"{plot}?.data[0].x?.length > 0")
     unit = page.evaluate(f"{plot}.data[0].customdata[3]")
     click_in(page, plot, "[plot.data[0].x[3], plot.data[0].y[3]]")

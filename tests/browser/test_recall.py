@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.test_memory_page import spot
 from tests.browser.test_train_page import press, wait_for_iteration
 
 pytestmark = pytest.mark.browser
@@ -98,19 +99,7 @@ def test_the_plane_follows_the_network_and_names_its_points(page: Page, server: 
     label = page.locator(".st-key-projection .hoverlayer .hovertext")
     for _ in range(20):  # the page may still be settling: what is rested on moves away
         page.mouse.move(0, 0)
-        page.mouse.move(
-            *page.evaluate(
-                f"""() => {{
-                    const plot = {PLANE};
-                    plot.scrollIntoView({{ block: "center" }});
-                    const box = plot.getBoundingClientRect();
-                    const {{ xaxis, yaxis }} = plot._fullLayout;
-                    const [trace] = plot.data;
-                    return [box.x + xaxis._offset + xaxis.d2p(trace.x[0]),
-                            box.y + yaxis._offset + yaxis.d2p(trace.y[0])];
-                }}"""
-            )
-        )
+        page.mouse.move(*spot(page, PLANE, "[plot.data[0].x[0], plot.data[0].y[0]]"))
         page.wait_for_timeout(250)
         if label.count():
             break

@@ -89,7 +89,7 @@ def _layout(view: LossView, palette: Palette) -> go.Layout:
     iterations = axis(palette, "iteration", type=kind[view.log_iterations], hoverformat=",")
     loss = axis(palette, _UNIT[view.unit].axis_title, type=kind[view.log_loss])
     if not view.log_iterations:
-        iterations["minallowed"] = 0
+        iterations["minallowed"] = 0  # the axis of an empty chart would begin at -1
     if not view.log_loss:
         loss["rangemode"] = "tozero"
     layout = bare(palette, HEIGHT, xaxis=iterations, yaxis=loss)
