@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -46,6 +47,9 @@ _NUMBERS = (
 
 
 _Number = TypeVar("_Number", int, float)
+
+_ONE_READER = Lock()
+"""NumPy parses headers as Python, and Python 3.11 may fail (SystemError) where two threads parse at once."""
 
 
 class CheckpointError(ValueError):
@@ -279,11 +283,11 @@ def _array(archive: zipfile.ZipFile, name: str, acceptable: _Acceptable) -> Arra
     member = f"{name}.npy"
     if member not in archive.namelist():
         raise ValueError(f"it has no array {name}")
-    with archive.open(member) as file, _reading(f"array {name}"):
+    with _ONE_READER, archive.open(member) as file, _reading(f"array {name}"):
         if np.lib.format.read_magic(file) != (1, 0):
             raise ValueError("save writes this version only")
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
     if not acceptable(shape, dtype):
         raise ValueError(f"its array {name} has the wrong type, shape or size")
-    with archive.open(member) as file, _reading(f"array {name}"):
+    with _ONE_READER, archive.open(member) as file, _reading(f"array {name}"):
         return np.asarray(np.lib.format.read_array(file, allow_pickle=False))

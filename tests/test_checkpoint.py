@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
+import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,23 @@ VERSE = "three blind mice, see how they run. 🐭 \ud83d lone\r\n" * 10
 SMALL = Config(hidden_size=6, seq_length=5, sample_interval=20)
 
 Arrays = dict[str, np.ndarray]
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns as often as can be, also in the middle of what Python itself parses."""
+    threshold, interval = gc.get_threshold(), sys.getswitchinterval()
+
+    def take_a_moment(*_: object) -> None:
+        sum(range(300))
+
+    gc.callbacks.append(take_a_moment)
+    gc.set_threshold(50)
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(interval)
+    gc.set_threshold(*threshold)
+    gc.callbacks.remove(take_a_moment)
 
 
 def assert_goes_on(trainer: Trainer, path: Path) -> None:
@@ -102,6 +122,19 @@ def test_any_run_comes_back_and_goes_on_bit_for_bit(
 
 def test_a_run_that_has_not_begun(tmp_path: Path) -> None:
     assert_goes_on(Trainer(VERSE, SMALL), tmp_path / "run.npz")
+
+
+@pytest.mark.usefixtures("restless")
+def test_threads_may_read_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "run.npz"
+    Trainer(VERSE, SMALL).save(path)
+
+    def read(_: int) -> None:
+        for _ in range(25):
+            Trainer.load(path)
+
+    with ThreadPoolExecutor(4) as readers:
+        list(readers.map(read, range(4)))
 
 
 def test_the_last_update_is_still_known(tmp_path: Path) -> None:
