@@ -15,7 +15,7 @@ from rnn.store import Card, Lease, LeaseError, NoRunError, Recorder, Status, Sto
 from rnn.store.rows import new_id
 
 _LOGGER = logging.getLogger(__name__)
-_CLOSING = ThreadPoolExecutor(max_workers=2, thread_name_prefix="closing")
+_CLOSING = ThreadPoolExecutor(max_workers=1, thread_name_prefix="closing")
 _HOLDER = secrets.token_urlsafe(12)
 
 KIND = "dashboard"
