@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from rnn.store import Store
 from tests.browser.serving import PATIENCE, serving
+from tests.browser.test_memory_page import spot
 from tests.browser.test_train_page import iteration, press, settled_iteration, wait_for_iteration
 from tests.stocked import SMALL, trained
 
@@ -159,6 +160,8 @@ def test_a_film_moves_everything_at_once(page: Page, url: str, pair: tuple[str, 
     slider.wait_for()
     expect(slider).to_have_attribute("aria-valuetext", re.compile("^iteration 100 ·"))
     last = pictures(page, 100)
+    assert re.fullmatch(r"unit 3, after “.”: -?0\.\d{3}", rested_on(page, 1, "[4, 3]"))
+    assert re.fullmatch(r"“.” after “.”: \d+\.\d%", rested_on(page, 2, "[4, 3]"))
     slider.press("Home")
     first = pictures(page, 1)
     for part, shown in first.items():
@@ -172,6 +175,18 @@ def test_a_film_moves_everything_at_once(page: Page, url: str, pair: tuple[str, 
     press(page, "Play")
     pictures(page, 100)
     page.get_by_role("button", name="Play").wait_for()
+
+
+def rested_on(page: Page, part: int, cell: str) -> str:
+    """What a chart of the film says of a cell, given as [column, row], on which the pointer rests."""
+    plot = f"document.querySelectorAll('.st-key-part .js-plotly-plot')[{part}]"
+    label = page.locator(".st-key-part .js-plotly-plot").nth(part).locator(".hovertext").first
+    for _ in range(40):  # the page may still be settling: what is rested on moves away
+        page.mouse.move(*spot(page, plot, cell))
+        page.wait_for_timeout(250)
+        if label.count():
+            break
+    return label.text_content() or ""
 
 
 def pictures(page: Page, moment: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -90,6 +91,35 @@ def test_resting_on_a_character_tells_the_activation_and_what_comes_next(
     assert re.fullmatch(r"unit \d+: [+-]\d\.\d\d", lines[0])
     assert lines[1] == "next:"
     assert len(lines) == 7
+
+
+def test_a_text_stands_along_the_heatmap_in_full_or_its_places_are_counted(
+    page: Page, server: str
+) -> None:
+    page.set_viewport_size({"width": 1440, "height": 1200})
+    open_memory(page, server, "text=verse")
+    letters = page.locator(".st-key-states .rnn-labels-x span")
+    expect(letters).to_have_count(120)
+    assert "".join(letters.all_inner_texts()) == page.evaluate(
+        f"{STATES}.data[0].x.map(name => name.match(/“(.*)”/)[1]).join('').replace('&#x27;', \"'\")"
+    )
+    page.set_viewport_size({"width": 820, "height": 1200})
+    expect(letters).to_have_text([str(place) for place in range(10, 121, 10)])
+    assert page.evaluate(
+        f"""() => [...document.querySelectorAll('.st-key-states .rnn-labels-x span')].at(-1)
+            .getBoundingClientRect().right <= {STATES}.getBoundingClientRect().right"""
+    )
+
+
+def test_units_are_numbered_at_round_numbers_one_below_the_other(page: Page, server: str) -> None:
+    open_memory(page, server, "text=verse&hidden_size=100")
+    numbers = page.locator(".st-key-states .rnn-labels-y span")
+    expect(numbers).to_have_text([str(unit) for unit in range(0, 100, 5)])
+    boxes = numbers.evaluate_all(
+        "spans => spans.map(span => span.getBoundingClientRect().toJSON())"
+    )
+    assert {round(box["right"]) for box in boxes} == {round(boxes[0]["right"])}
+    assert all(above["bottom"] < below["top"] for above, below in pairwise(boxes))
 
 
 def test_resting_on_the_heatmap_names_unit_and_character(page: Page, server: str) -> None:

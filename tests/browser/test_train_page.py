@@ -212,6 +212,21 @@ def test_divergence_pauses_and_offers_the_last_good_state(page: Page, server: st
     page.wait_for_url(re.compile("learning_rate=10"))
 
 
+def test_resting_on_the_softmax_names_what_could_have_come_and_what_was_written(
+    page: Page, server: str
+) -> None:
+    open_page(page, server)
+    page.locator(".st-key-sample .rnn-text span").nth(30).hover()
+    chart = page.locator(".st-key-softmax .js-plotly-plot").first
+    labels = chart.locator(".rnn-labels-x span")
+    expect(labels.first).not_to_be_empty()
+    chart.locator(".nsewdrag").hover(position={"x": 20, "y": 60})
+    shown = chart.locator(".hovertext")
+    expect(shown).to_have_text(re.compile(r"^wrote “.”.+: \d+\.\d%$"))
+    written = (shown.text_content() or "").split("”")[0][-1]
+    assert written in labels.all_inner_texts()[:4]
+
+
 def test_resting_on_a_character_shows_what_was_expected_there(page: Page, server: str) -> None:
     open_page(page, server)
     page.locator(".st-key-sample .rnn-text span").nth(30).hover()

@@ -12,7 +12,7 @@ function setPath(figure, path, value) {
 }
 
 // What the browser adds to a chart by itself, because it depends on the character that is looked at.
-const DERIVED = { hidden: deriveHidden, softmax: derivePicked };
+const DERIVED = { softmax: derivePicked };
 
 function chartHead(root) {
   const head = element("div", "rnn-head", root);
@@ -73,7 +73,7 @@ function chartPanel(data, parentElement, board, pick) {
       if (!figure.labels[axis]) continue;
       labels[axis] ??= new AxisLabels(node, axis);
       const across = axis === "x" ? yaxis._offset + yaxis._length : xaxis._offset;
-      labels[axis].place(axis === "x" ? xaxis : yaxis, across, figure.labels[axis]);
+      labels[axis].place(axis === "x" ? xaxis : yaxis, across, figure.labels[axis], figure.layout.meta === PASSAGE);
     }
   }
 
@@ -111,7 +111,8 @@ function chartPanel(data, parentElement, board, pick) {
       for (const [path, value] of Object.entries(entry.arrays)) {
         if (!ways.held.has(path.split(".")[1])) setPath(figure, path, frame.value(value));
       }
-      DERIVED[data.panel]?.(figure, frame, ways);
+      if (DERIVED[data.panel]) DERIVED[data.panel](figure, ways);
+      else if (figure.layout.meta === PASSAGE) nameCells(figure);
       react();
     },
     destroy() {
@@ -140,22 +141,33 @@ function chartPanel(data, parentElement, board, pick) {
   return panel;
 }
 
-// Hover labels name the character; the frame brings each name once, for its whole row or column.
-function deriveHidden(figure) {
-  const [trace] = figure.data;
-  trace.customdata = trace.z.map(() => figure.labels.x);
+// Hover labels name the character that was read, and the one whose row it is; the frame brings each name
+// once, for its whole column or row. Plotly would take a `<` for the beginning of markup.
+function nameCells({ data: [trace], labels }) {
+  const { hovertemplate, z } = trace;
+  if (hovertemplate.includes("%{customdata}")) trace.customdata = inEveryRow(labels.x, z.length);
+  if (hovertemplate.includes("%{text}")) trace.text = inEveryColumn(labels.y, labels.x.length);
+}
+
+function inEveryRow(names, rows) {
+  return new Array(rows).fill(names.map(escapeMarkup));
+}
+
+function inEveryColumn(names, columns) {
+  return names.map((name) => new Array(columns).fill(escapeMarkup(name)));
 }
 
 const MOST_COLUMNS = 64;
 
 // The softmax map shows the stretch around the character that is looked at, and marks its column.
-function derivePicked(figure, frame, ways) {
+function derivePicked(figure, ways) {
   const picked = pickedCharacter(ways.board);
   if (!picked) return;
   const { index, length } = picked;
   const [trace] = figure.data;
-  trace.customdata = trace.meta.map((name) => new Array(length).fill(name));
   figure.labels.x = picked.marks;
+  trace.text = inEveryColumn(trace.meta, length);
+  trace.customdata = inEveryRow(picked.marks, trace.meta.length);
   const mark = figure.layout.shapes[0];
   mark.visible = true;
   mark.x0 = index - 0.5;

@@ -27,7 +27,7 @@ function pictureOf(node, { title, scale, labels }) {
   const ground = getComputedStyle(document.querySelector(".stApp")).backgroundColor;
   Object.assign(layout, { width: node._fullLayout.width, height: node._fullLayout.height, paper_bgcolor: ground, plot_bgcolor: ground });
   for (const axis of ["x", "y"]) {
-    if (labels[axis]) Object.assign(layout[`${axis}axis`], tickLabels(node._fullLayout[`${axis}axis`], axis, labels[axis]));
+    if (labels[axis]) Object.assign(layout[`${axis}axis`], tickLabels(node._fullLayout[`${axis}axis`], axis, labels[axis], layout.meta === PASSAGE));
   }
   addTitle(layout, title);
   addLegend(data, layout);
@@ -59,11 +59,10 @@ function addScale(data, layout) {
 }
 
 // On the page the labels are elements of their own (labels.js), of which as many are shown as have room.
-function tickLabels(fullAxis, axis, texts) {
+function tickLabels(fullAxis, axis, texts, passage) {
   const [from, to] = fullAxis.range;
-  const stride = Math.max(1, Math.ceil((LABEL_ROOM[axis] * Math.abs(to - from)) / fullAxis._length));
-  const places = [...texts.keys()].filter((place) => place % stride === 0);
-  return { showticklabels: true, tickmode: "array", tickvals: places, ticktext: places.map((place) => escapeMarkup(texts[place])), tickangle: 0, tickfont: { family: "monospace" } };
+  const shown = labelsWithRoom(texts, axis, fullAxis._length / Math.abs(to - from), passage);
+  return { showticklabels: true, tickmode: "array", tickvals: shown.map(([place]) => place), ticktext: shown.map(([, text]) => escapeMarkup(text)), tickangle: 0, tickfont: { family: "monospace" } };
 }
 
 function escapeMarkup(text) {

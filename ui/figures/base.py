@@ -48,6 +48,9 @@ def bare(palette: Palette, height: int, **layout: Any) -> go.Layout:
 LABELLED: dict[str, Any] = {"showgrid": False, "showticklabels": False, "ticks": ""}
 """Options of an axis whose labels the browser draws by itself (``labels.js``)."""
 
+PASSAGE = "passage"
+"""A layout's ``meta`` where a text stands along x: the browser never shows only some letters of it."""
+
 
 def axis(palette: Palette, title: str, **options: Any) -> dict[str, Any]:
     """An axis with a title that tells what is measured, and a quiet grid."""

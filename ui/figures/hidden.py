@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from rnn.snapshot import WindowView
 from rnn.vocabulary import char_mark
-from ui.figures.base import LABELLED, Caption, axis, bare, ramp
+from ui.figures.base import LABELLED, PASSAGE, Caption, axis, bare, ramp
 from ui.frames import Arrays, quantise_signed
 from ui.palette import Palette
 
@@ -44,6 +44,7 @@ def skeleton(hidden_size: int, palette: Palette) -> go.Figure:
             yaxis=axis(palette, "hidden unit", showgrid=False, nticks=6, **rows),
             annotations=[_NOTHING_YET],
             margin={"l": 46, "r": 6, "t": 4, "b": 36},
+            meta=PASSAGE,
         )
     )
     figure.update_layout(uirevision=str(hidden_size))  # a zoom made for other rows is dropped

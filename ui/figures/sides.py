@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rnn.snapshot import Histogram
 from rnn.vocabulary import char_mark
 from ui.figures import weights as weights_figure
-from ui.figures.base import LABELLED, Caption, axis, bare, ramp
+from ui.figures.base import LABELLED, PASSAGE, Caption, axis, bare, ramp
 from ui.frames import Arrays, quantise_probabilities, quantise_signed
 from ui.palette import Palette
 
@@ -53,6 +53,7 @@ def states_skeleton(palette: Palette) -> go.Figure:
         xaxis=axis(palette, "character read", **LABELLED),
         yaxis=axis(palette, "hidden unit", showgrid=False, nticks=6),
         margin={"l": 50, "r": 6, "t": 4, "b": 36},
+        meta=PASSAGE,
         annotations=[_NOTHING_READ],
     )
     figure = go.Figure(layout=layout)
@@ -61,7 +62,7 @@ def states_skeleton(palette: Palette) -> go.Figure:
         zmax=1,
         colorscale=palette.diverging,
         showscale=False,
-        hovertemplate="unit %{y}, place %{x} of the passage: %{z:.3f}<extra></extra>",
+        hovertemplate="unit %{y}, after “%{customdata}”: %{z:.3f}<extra></extra>",
     )
     return figure
 
@@ -104,6 +105,7 @@ def expected_skeleton(palette: Palette) -> go.Figure:
         xaxis=axis(palette, "character read", **LABELLED),
         yaxis=axis(palette, "character that could come", autorange="reversed", **LABELLED),
         margin={"l": 60, "r": 6, "t": 4, "b": 36},
+        meta=PASSAGE,
     )
     figure = go.Figure(layout=layout)
     figure.add_heatmap(
@@ -111,7 +113,7 @@ def expected_skeleton(palette: Palette) -> go.Figure:
         zmax=1,
         colorscale=palette.sequential,
         showscale=False,
-        hovertemplate="row %{y}, place %{x} of the passage: %{z:.1%}<extra></extra>",
+        hovertemplate="“%{text}” after “%{customdata}”: %{z:.1%}<extra></extra>",
     )
     figure.add_scatter(
         mode="markers",

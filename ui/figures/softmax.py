@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rnn.snapshot import LiveSample
 from rnn.vocabulary import char_mark, char_name
-from ui.figures.base import LABELLED, Caption, axis, bare, ramp
+from ui.figures.base import LABELLED, PASSAGE, Caption, axis, bare, ramp
 from ui.frames import Arrays, Quantised, quantise_probabilities
 from ui.palette import Palette
 
@@ -38,6 +38,7 @@ def skeleton(palette: Palette) -> go.Figure:
             xaxis=axis(palette, "character written", **LABELLED),
             yaxis=axis(palette, "vocabulary", autorange="reversed", **LABELLED),
             margin={"l": 54, "r": 6, "t": 4, "b": 36},
+            meta=PASSAGE,
             shapes=[_column_mark(palette)],
         )
     )
@@ -46,7 +47,7 @@ def skeleton(palette: Palette) -> go.Figure:
         zmax=1,
         colorscale=palette.sequential,
         showscale=False,
-        hovertemplate="%{customdata}: %{z:.1%}<extra>place %{x}</extra>",
+        hovertemplate="%{text}: %{z:.1%}<extra>wrote “%{customdata}”</extra>",
     )
     return figure
 

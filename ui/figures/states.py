@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from rnn.vocabulary import char_mark
-from ui.figures.base import LABELLED, Caption, axis, bare, ramp
+from ui.figures.base import LABELLED, PASSAGE, Caption, axis, bare, ramp
 from ui.frames import Arrays, Quantised
 from ui.palette import Palette
 
@@ -24,7 +24,7 @@ ASLEEP = "All states are still close to 0: press Train, and stripes will appear.
 
 _ROW, _MARGINS = 12, 52
 _LOWEST, _HIGHEST = 130, 400
-_ONE_COLUMN, _TWO_COLUMNS = 28, 46  # pixels between the labels of the units and the axis title
+_TITLE_STANDOFF = 28  # pixels, for the numbers of the units
 
 
 def caption(palette: Palette, units: int) -> Caption:
@@ -41,8 +41,6 @@ def caption(palette: Palette, units: int) -> Caption:
 def skeleton(palette: Palette, units: int) -> go.Figure:
     """The empty heatmap, on the fixed scale from -1 to 1."""
     height = _MARGINS + _ROW * min(units, MOST_ROWS)
-    # Where rows are low, their labels stand in two columns.
-    room = _TWO_COLUMNS if height > _HIGHEST else _ONE_COLUMN
     figure = go.Figure(
         layout=bare(
             palette,
@@ -51,10 +49,11 @@ def skeleton(palette: Palette, units: int) -> go.Figure:
             yaxis=axis(palette, "hidden unit", type="category", autorange="reversed", **LABELLED),
             annotations=[_note()],
             shapes=[_frame(palette, "x"), _frame(palette, "y")],
-            margin={"l": room + 26, "r": 6, "t": 4, "b": 36},
+            margin={"l": _TITLE_STANDOFF + 26, "r": 6, "t": 4, "b": 36},
+            meta=PASSAGE,
         )
     )
-    figure.update_yaxes(title_standoff=room)
+    figure.update_yaxes(title_standoff=_TITLE_STANDOFF)
     figure.add_heatmap(
         zmin=-1,
         zmax=1,
