@@ -17,6 +17,7 @@ HEIGHT = 272
 DECADES = 6
 """Powers of ten at which the colours end, either way."""
 MOST_ROWS = 50
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _STEPS = 120
 """Whole numbers between no change and the end of the colours."""
 
@@ -27,8 +28,12 @@ def caption(palette: Palette) -> Caption:
         "The same over iterations",
         "Each column a moment of training, from the loss itself (bottom) back through the window (up). "
         "Colourless keeps its size; the stronger the orange, the more has vanished; blue explodes.",
-        ramp(f"1/10^{DECADES}", f"10^{DECADES}", palette.diverging),
+        ramp(_power_of_ten(-DECADES), _power_of_ten(DECADES), palette.diverging),
     )
+
+
+def _power_of_ten(exponent: int) -> str:
+    return "10" + str(exponent).translate(_RAISED)
 
 
 def skeleton(palette: Palette, logarithmic: bool) -> go.Figure:

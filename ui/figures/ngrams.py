@@ -18,7 +18,7 @@ CAPTION = Caption(
     "A bar is the loss of a guesser that has counted the whole text; "
     "the network has beaten those whose bars its line crosses.",
 )
-_HEADROOM = 1.12
+_HEADROOM = 1.16
 _LEFT = 62
 _NETWORK, _HELD_OUT = range(2)
 
@@ -51,8 +51,8 @@ def skeleton(guessers: Sequence[Guesser], palette: Palette) -> go.Figure:
         x=[guesser.bits for guesser in guessers],
         y=rows,
         text=[f"{guesser.bits:.2f}" for guesser in guessers],
-        textposition="auto",
-        insidetextanchor="start",
+        textposition="outside",
+        cliponaxis=False,
         textangle=0,
         customdata=[f"{g.name}: knows {g.knows}<br>{_measures(g.nats)}" for g in guessers],
         hovertemplate="%{customdata}<extra></extra>",
