@@ -541,16 +541,20 @@ def test_curves_are_read_again_only_when_a_run_has_gone_on(
         return real(self, run_ids)
 
     monkeypatch.setattr(Store, "curves", counted)
+    monkeypatch.setattr(stored, "_curves", Kept(2))
     for _ in range(2):
         assert set(stored.curves(store, store.runs())) == set(ids)
     assert asked == [set(ids)]
     lease = store.lead(ids[0], "test")
     trainer = store.load(ids[0])
-    trainer.advance(steps=3)
-    store.save(lease, TEXT, trainer.state(), seconds=1.0)
-    found = stored.curves(store, store.runs())
-    assert asked == [set(ids), {ids[0]}]
-    assert found[ids[0]].iteration[-1] == 23
+    for done in (23, 26):
+        trainer.advance(steps=3)
+        store.save(lease, TEXT, trainer.state(), seconds=1.0)
+        found = stored.curves(store, [store.run(ids[0])])
+        assert found[ids[0]].iteration[-1] == done
+    # A run's new curve takes the place of its old one, not that of another run.
+    stored.curves(store, store.runs())
+    assert asked == [set(ids), {ids[0]}, {ids[0]}]
 
 
 def test_a_full_store_is_read_in_few_queries_and_without_its_states(

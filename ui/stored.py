@@ -56,20 +56,32 @@ class Setup:
     chars: tuple[str, ...]
 
 
-_curves: Kept[Curve] = Kept(256)
+@dataclass(frozen=True)
+class _Drawn:
+    """The curve of a run as it stood when it was last saved; there is one of each run."""
+
+    updated: float
+    curve: Curve
+
+
+_curves: Kept[_Drawn] = Kept(256)
 _stills: Kept[Still] = Kept(4)
 _setups: Kept[Setup] = Kept(16)
 
 
 def curves(store: Store, runs: Iterable[RunRow]) -> dict[str, Curve]:
     """The curves of these runs by id, those that have changed since read in one query."""
-    keys = {run.id: (store.folder, run.id, run.updated) for run in runs}
-    found = {run_id: _curves.find(key) for run_id, key in keys.items()}
-    missing = [run_id for run_id, curve in found.items() if curve is None]
+    updated = {run.id: run.updated for run in runs}
+    found: dict[str, Curve] = {}
+    for run_id in updated:
+        drawn = _curves.find((store.folder, run_id))
+        if drawn is not None and drawn.updated == updated[run_id]:
+            found[run_id] = drawn.curve
+    missing = [run_id for run_id in updated if run_id not in found]
     fresh = store.curves(missing) if missing else {}
     for run_id, curve in fresh.items():
-        _curves.put(keys[run_id], curve)
-    return {run_id: curve for run_id, curve in found.items() if curve is not None} | fresh
+        _curves.put((store.folder, run_id), _Drawn(updated[run_id], curve))
+    return found | fresh
 
 
 def still(store: Store, run_id: str, state: Snapshot, lens: Lens) -> Still:
