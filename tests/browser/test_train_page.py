@@ -203,42 +203,6 @@ def test_run_to_an_iteration_stops_exactly_there(page: Page, server: str) -> Non
     assert settled_iteration(page) == 321
 
 
-CLICK_AND_LOOK = """async (charts) => {
-    // What was painted until shortly before the charts' wait is over: [charts, frames].
-    const painted = () => charts.reduce((sum, name) => sum + rnnBoard.paints[name], 0);
-    document.body.click();
-    const began = performance.now(), before = [painted(), rnnBoard.painted];
-    let now = before;
-    while (performance.now() - began < 240) {
-        now = [painted(), rnnBoard.painted];
-        await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    return [now[0] - before[0], now[1] - before[1]];
-}"""
-TYPE_UNTIL_PAINTED = """async (charts) => {
-    const painted = () => charts.reduce((sum, name) => sum + rnnBoard.paints[name], 0);
-    const field = document.body.appendChild(document.createElement("input"));
-    const before = painted();
-    while (painted() === before) {
-        field.dispatchEvent(new KeyboardEvent("keydown", { key: "a", bubbles: true }));
-        await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    field.remove();
-}"""
-
-
-def test_after_a_click_charts_wait_for_its_answer_and_words_go_on(page: Page, server: str) -> None:
-    charts = ["loss", "hidden", "softmax", "weights"]
-    open_page(page, f"{server}/?autoplay=1")
-    wait_for_iteration(page, 100)
-    looks = []
-    while len(looks) < 5 or not any(frames for _, frames in looks):
-        looks.append(page.evaluate(CLICK_AND_LOOK, charts))
-        page.wait_for_timeout(500)
-    assert all(painted == 0 for painted, _ in looks)
-    page.evaluate(TYPE_UNTIL_PAINTED, charts)  # what is typed into a field does not hold them up
-
-
 def test_divergence_pauses_and_offers_the_last_good_state(page: Page, server: str) -> None:
     address = f"{server}/?text=counting&optimiser=sgd&learning_rate=100&clip=0&autoplay=1"
     open_page(page, address)

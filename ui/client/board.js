@@ -4,8 +4,6 @@
 const BUDGET_MS = 40;
 const REST_MS = 250;
 const CHART_REST = 1.5; // after painting charts, they rest for so many times what it took, so that clicks get through
-const ANSWER_MS = 250; // after a click, charts wait so long, so that its answer is shown first
-const ANSWER_CHARTS = 6; // … and in a slow browser for so many times what painting them took
 
 function createBoard(chartsReady) {
   const mounts = new Map(); // name -> the promise of its newest mount, until that is done
@@ -16,7 +14,6 @@ function createBoard(chartsReady) {
   let latest = null;
   let scheduled = false;
   let chartsAgain = 0; // when charts may be painted again
-  let chartsTook = 0; // milliseconds, when they were painted last
   let rest = 0; // the timer that finishes a frame when no further one comes
 
   const board = {
@@ -158,8 +155,7 @@ function createBoard(chartsReady) {
         board.repaint(name);
       }
       const now = performance.now();
-      chartsTook = now - began;
-      chartsAgain = now + CHART_REST * chartsTook;
+      chartsAgain = now + CHART_REST * (now - began);
     }
     if (board.paintedSequence !== latest.sequence) board.painted += 1;
     board.paintedSequence = latest.sequence;
@@ -167,17 +163,10 @@ function createBoard(chartsReady) {
     rest = setTimeout(finish, REST_MS);
   }
 
-  // Words go on meanwhile. What is typed into a field is no click, nor is a key that moves a slider.
-  function answerFirst({ type, target }) {
-    if (type === "keydown" && target !== document.body) return;
-    chartsAgain = Math.max(chartsAgain, performance.now() + Math.max(ANSWER_MS, ANSWER_CHARTS * chartsTook));
-  }
-
   function finish() {
     if ([...panels].some(([name, panel]) => panel.shown !== newest.get(name))) schedule();
   }
 
-  for (const type of ["pointerdown", "click", "keydown"]) addEventListener(type, answerFirst, { capture: true, passive: true });
   return board;
 }
 
