@@ -22,6 +22,8 @@ function pickedCharacter(board) {
   const sample = sampleEntries(board);
   if (!sample || sample.ids.length === 0) return null;
   const length = sample.ids.length;
+  const marks = Array.from(sample.ids, (id) => vocabulary.marks[id]);
+  if (marks.includes(undefined)) return null; // its vocabulary has not arrived yet
   const index = Math.min(board.pick.index ?? length - 1, length - 1);
   const id = sample.ids[index];
   const candidates = Array.from(sample.topIds[index], (candidate, rank) => ({
@@ -36,7 +38,6 @@ function pickedCharacter(board) {
     candidate.name = vocabulary.names[candidate.id];
     candidate.drawn = candidate.id === id;
   }
-  const marks = Array.from(sample.ids, (i) => vocabulary.marks[i]);
   const before = marks.slice(Math.max(0, index - CONTEXT), index).join("");
   return { index, length, candidates, before, marks };
 }
