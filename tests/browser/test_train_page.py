@@ -203,6 +203,20 @@ def test_run_to_an_iteration_stops_exactly_there(page: Page, server: str) -> Non
     assert settled_iteration(page) == 321
 
 
+def test_charts_wait_for_the_vocabulary_of_a_sample_that_came_before_it(
+    page: Page, server: str
+) -> None:
+    open_page(page, server)
+    page.evaluate(
+        """() => {
+            const sample = rnnBoard.newest("sample").entry.decoded;
+            sample.ids = Array.from(sample.ids, () => 99999);
+            for (const name of ["softmax", "candidates"]) rnnBoard.repaint(name);
+        }"""
+    )
+    expect(page.locator(".st-key-softmax .rnn-bars")).not_to_contain_text("undefined")
+
+
 def test_divergence_pauses_and_offers_the_last_good_state(page: Page, server: str) -> None:
     address = f"{server}/?text=counting&optimiser=sgd&learning_rate=100&clip=0&autoplay=1"
     open_page(page, address)
