@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from streamlit.proto.ClientState_pb2 import ClientState
-from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 from streamlit.runtime.state import SafeSessionState, SessionState
@@ -116,6 +116,7 @@ class Session(AppSession):
         self._client_state = ClientState(page_script_hash=page)
         self._scriptrunner = None
         self.begun: list[tuple[str, str | None]] = []
+        self.told: list[WidgetStates | None] = []
 
     def __del__(self) -> None:
         pass
@@ -125,6 +126,7 @@ class Session(AppSession):
 
     def _create_scriptrunner(self, data: RerunData) -> None:
         self.begun.append((data.page_script_hash, data.fragment_id))
+        self.told.append(data.widget_states)
 
 
 def beat_of(page: str) -> ClientState:
@@ -153,10 +155,29 @@ def test_a_page_that_the_server_chose_has_its_beats() -> None:
     assert session.begun == [("train", "beat")]
 
 
-def test_a_click_is_answered_whatever_page_it_is_on() -> None:
+def test_a_click_in_a_part_of_the_present_page_is_answered_there() -> None:
     session = Session("train")
-    session.request_rerun(ClientState(page_script_hash="data", fragment_id="button"))
-    assert session.begun == [("data", "button")]
+    session.request_rerun(ClientState(page_script_hash="train", fragment_id="button"))
+    assert session.begun == [("train", "button")]
+
+
+def test_a_change_on_a_page_that_was_left_is_answered_by_the_present_one() -> None:
+    session = Session("compare")
+    session.request_rerun(ClientState(page_script_hash="memory"))
+    ticked = WidgetStates(widgets=[WidgetState(id="row", int_value=1)])
+    session.request_rerun(ClientState(page_script_hash="compare", widget_states=ticked))
+    session.request_rerun(ClientState(page_script_hash="compare", fragment_id="button"))
+    session.request_rerun(beat_of("memory"))
+    assert session.begun == [("memory", None)] * 3 + [("memory", "beat")]
+    assert session.told[1] == ticked
+
+
+def test_a_page_that_was_left_can_be_returned_to() -> None:
+    session = Session("compare")
+    session.request_rerun(ClientState(page_script_hash="memory"))
+    session.request_rerun(ClientState(page_script_hash="compare"))
+    session.request_rerun(beat_of("compare"))
+    assert session.begun == [("memory", None), ("compare", None), ("compare", "beat")]
 
 
 def test_a_visit_that_names_no_page_is_answered() -> None:

@@ -9,7 +9,9 @@ is about to answer. With one lock for both, neither can happen.
 A page that has just been left may still ask for its beats, for its timer learns late that the page is
 gone. All pages have the same beat, so the server would answer, in the name of the page that was left;
 the browser would clear the new page for it, and then find no place for what comes. So the timer of a
-page that is not the present one is not answered.
+page that is not the present one is not answered. Nor is a page that was left brought back by a change
+that was made there just before: a table tells of a tick only after a moment, and by then another page may
+have been asked for. The present page answers it.
 """
 
 from __future__ import annotations
@@ -55,18 +57,28 @@ def _lock_of(state: SessionState) -> threading.RLock:
 
 
 def _answer_the_present_page() -> None:
-    """Let no timer of a page that was left be answered; the present page is the last that was asked for."""
+    """Let the present page, the last that was asked for, answer all but timers of a page that was left."""
     request = AppSession.request_rerun
 
     @wraps(request)
     def request_for_present_page(self: AppSession, client_state: ClientState | None) -> None:
-        asked = client_state.page_script_hash if client_state else ""
-        if client_state and asked:
-            if not client_state.fragment_id:
+        if client_state and client_state.page_script_hash:
+            present = self._client_state.page_script_hash
+            if not present or _is_turn(client_state):
                 # Streamlit notes the page itself, once the page's thread has begun.
-                self._client_state.page_script_hash = asked
-            elif client_state.is_auto_rerun and asked != self._client_state.page_script_hash:
-                return
+                self._client_state.page_script_hash = client_state.page_script_hash
+            elif client_state.page_script_hash != present:
+                if client_state.is_auto_rerun:
+                    return
+                client_state.page_script_hash, client_state.fragment_id = present, ""
         request(self, client_state)
 
     AppSession.request_rerun = request_for_present_page  # type: ignore[method-assign]
+
+
+def _is_turn(client_state: ClientState) -> bool:
+    """Whether a page is asked for, by its link or by going back, and not by a widget that is on it.
+
+    Then the browser tells of no widgets but those that all pages share, and here there are none.
+    """
+    return not (client_state.fragment_id or client_state.widget_states.widgets)

@@ -9,9 +9,15 @@ const LETTER = 6.7; // pixels that a letter along x is wide
 const END_ROOM = 6; // pixels beyond the end of an x axis that are still on the picture
 const STAGGER = 11; // pixels that every second character of a crowded y axis moves out
 
-// The labels that have room, as [place, text], where the places 0, 1, … are so many `pixels` apart.
-// Of numbers, those at round places. A text of which only some letters stood there would read as another
-// one: its places are counted instead. Of other characters, as many as fit, on `lines` lines.
+// How far the places 0, 1, … of an axis are apart, as Plotly has drawn it.
+function pixelsApart(fullAxis) {
+  const [from, to] = fullAxis.range;
+  return fullAxis._length / Math.abs(to - from);
+}
+
+// The labels that have room, as [place, text], where the places are so many `pixels` apart. Of numbers,
+// those at round places. A text of which only some letters stood there would read as another one: its
+// places are counted instead. Of other characters, as many as fit, on `lines` lines.
 function labelsWithRoom(texts, axis, pixels, passage, lines = 1) {
   const room = LABEL_ROOM[axis];
   if (pixels >= room) return [...texts.entries()];
@@ -37,7 +43,7 @@ class AxisLabels {
   // Places `texts` at 0, 1, … of the axis as Plotly has drawn it.
   place(fullAxis, across, texts, passage) {
     const [from, to] = fullAxis.range;
-    const pixels = fullAxis._length / Math.abs(to - from);
+    const pixels = pixelsApart(fullAxis);
     const staggered = this.axis === "y" && pixels < LABEL_ROOM.y && !areNumbers(texts);
     let used = 0;
     labelsWithRoom(texts, this.axis, pixels, passage, staggered ? 2 : 1).forEach(([value, text], turn) => {

@@ -60,8 +60,7 @@ function addScale(data, layout) {
 
 // On the page the labels are elements of their own (labels.js), of which as many are shown as have room.
 function tickLabels(fullAxis, axis, texts, passage) {
-  const [from, to] = fullAxis.range;
-  const shown = labelsWithRoom(texts, axis, fullAxis._length / Math.abs(to - from), passage);
+  const shown = labelsWithRoom(texts, axis, pixelsApart(fullAxis), passage);
   return { showticklabels: true, tickmode: "array", tickvals: shown.map(([place]) => place), ticktext: shown.map(([, text]) => escapeMarkup(text)), tickangle: 0, tickfont: { family: "monospace" } };
 }
 
