@@ -51,6 +51,9 @@ _Number = TypeVar("_Number", int, float)
 _ONE_READER = Lock()
 """NumPy parses headers as Python, and Python 3.11 may fail (SystemError) where two threads parse at once."""
 
+_TRIES = 5
+"""So often an array is read, in case another thread parsed something that is not read here."""
+
 
 class CheckpointError(ValueError):
     """A checkpoint that cannot be written or read; `str(error)` is one sentence for people."""
@@ -279,6 +282,14 @@ def _bytes_up_to(limit: int) -> _Acceptable:
 
 
 def _array(archive: zipfile.ZipFile, name: str, acceptable: _Acceptable) -> Array:
+    """Read one array, again where Python's parser failed for no fault of the file's."""
+    for _ in range(_TRIES - 1):
+        with suppress(SystemError):
+            return _array_once(archive, name, acceptable)
+    return _array_once(archive, name, acceptable)
+
+
+def _array_once(archive: zipfile.ZipFile, name: str, acceptable: _Acceptable) -> Array:
     """Read one array, having looked at its header alone first."""
     member = f"{name}.npy"
     if member not in archive.namelist():

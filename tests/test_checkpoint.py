@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,21 @@ def test_threads_may_read_at_once(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as readers:
         list(readers.map(read, range(4)))
+
+
+def test_where_another_thread_disturbs_the_parser_it_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Trainer(VERSE, SMALL).save(tmp_path / "run.npz")
+    parse, calls = np.lib.format.read_array_header_1_0, count()
+
+    def disturbed(file: Any) -> Any:
+        if next(calls) % 2 == 0:
+            raise SystemError("AST constructor recursion depth mismatch (before=60, after=39)")
+        return parse(file)
+
+    monkeypatch.setattr(np.lib.format, "read_array_header_1_0", disturbed)
+    assert_same_run(Trainer.load(tmp_path / "run.npz"), Trainer(VERSE, SMALL))
 
 
 def test_the_last_update_is_still_known(tmp_path: Path) -> None:
