@@ -14,11 +14,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from rnn import Config, DiaryEntry, Divergence, Event, History, Trainer, checkpoint
@@ -550,6 +552,31 @@ class TestOpening:
         assert default_folder() == ROOT / "runs"
         monkeypatch.setenv("RNN_RUNS", "/elsewhere")
         assert default_folder() == Path("/elsewhere")
+
+
+def test_no_more_descriptors_stay_open_than_were_needed_at_once(tmp_path: Path) -> None:
+    index = Index(tmp_path)
+    path = str(index.path.resolve())
+
+    def read_at_once(readers: int) -> None:
+        all_are_in = threading.Barrier(readers)
+
+        def read() -> None:
+            with index.read():
+                all_are_in.wait(30)
+
+        with ThreadPoolExecutor(readers) as pool:
+            for reading in [pool.submit(read) for _ in range(readers)]:
+                reading.result()
+
+    def descriptors() -> int:
+        return [file.path for file in psutil.Process().open_files()].count(path)
+
+    for readers in (1, 4, 2, 4) * 5:
+        read_at_once(readers)
+    assert descriptors() <= 4 + 1  # one idle connection stays open
+    index.close()
+    assert descriptors() == 0
 
 
 class TestVersions:

@@ -75,7 +75,9 @@ def test_charts_and_tables_are_drawn(page: Page, server: str) -> None:
     page.wait_for_function(f"{bars.format('guessers')}.x?.length === 4")
     line = "document.querySelector('.st-key-guessers .js-plotly-plot').layout.shapes[0]"
     page.wait_for_function(f"{line}.visible && {line}.x0 > 5.1 && {line}.x0 < 5.3")
-    assert page.locator("[data-testid=stDataFrame] canvas").count() >= 3
+    page.wait_for_function(
+        "document.querySelectorAll('[data-testid=stDataFrame] canvas').length >= 3"
+    )
 
 
 def test_hits_are_marked_and_stepped_through(page: Page, server: str) -> None:
