@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from rnn.store import Store
 from tests.browser.serving import PATIENCE, serving
+from tests.browser.sight import wait_for_chart
 from tests.browser.test_memory_page import spot
 from tests.browser.test_train_page import iteration, press, settled_iteration, wait_for_iteration
 from tests.stocked import SMALL, trained
@@ -54,18 +55,7 @@ def pair(store: Store) -> tuple[str, str]:
 def open_compare(page: Page, url: str) -> None:
     page.goto(f"{url}/compare")
     page.wait_for_function("window.rnnBoard && rnnBoard.painted > 0")
-    drawn(page, OVERLAY, "data.length > 2 && node.data.at(-2).x?.length > 0")
-
-
-def drawn(page: Page, chart: str, condition: str) -> None:
-    """Wait until this holds of a chart, whose node it calls `node` and may begin with."""
-    page.wait_for_function(
-        f"""chart => {{
-            const node = document.querySelector(chart);
-            return node?.data && node.{condition};
-        }}""",
-        arg=chart,
-    )
+    wait_for_chart(page, "curves", "node.data.length > 2 && node.data.at(-2).x?.length > 0")
 
 
 def of_chart(page: Page, chart: str, what: str) -> Any:
@@ -136,7 +126,7 @@ def test_a_fork_begins_at_its_moment_and_its_curve_shows_where(
     assert (row.iteration, row.settings["learning_rate"]) == (reached, 0.05)
 
     page.get_by_role("link", name="Compare", exact=True).first.click()
-    drawn(page, OVERLAY, "data.at(-1).text?.length === 1")
+    wait_for_chart(page, "curves", "node.data.at(-1).text?.length === 1")
     assert "tamed" in names(page)
     assert of_chart(page, OVERLAY, "[node.data.at(-1).x[0], node.data.at(-1).text[0]]") == [
         50,
@@ -230,7 +220,7 @@ def test_a_chart_can_be_kept_as_a_picture(
     page.get_by_role("link", name="Train", exact=True).first.click()
     hidden = ".st-key-hidden .js-plotly-plot"
     press(page, "Step")
-    drawn(page, hidden, "data[0].z?.length > 0")
+    wait_for_chart(page, "hidden", "node.data[0].z?.length > 0")
     page.locator(f"{hidden} .rnn-labels-x span").first.wait_for(state="attached")
     labels = page.locator(f"{hidden} .rnn-labels-x span").all_inner_texts()
     svg = ElementTree.parse(saved(page, hidden, "SVG", tmp_path)).getroot()

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.sight import wait_for_chart
+
 pytestmark = pytest.mark.browser
 
 SPANS = ".st-key-text .rnn-ribbon-text span"
@@ -70,11 +72,10 @@ def test_the_text_is_there_and_the_window_moves_with_a_step(page: Page, server: 
 
 def test_charts_and_tables_are_drawn(page: Page, server: str) -> None:
     open_data(page, server)
-    bars = "document.querySelector('.st-key-{} .js-plotly-plot').data[0]"
-    page.wait_for_function(f"{bars.format('frequencies')}.y?.length === 37")
-    page.wait_for_function(f"{bars.format('guessers')}.x?.length === 4")
-    line = "document.querySelector('.st-key-guessers .js-plotly-plot').layout.shapes[0]"
-    page.wait_for_function(f"{line}.visible && {line}.x0 > 5.1 && {line}.x0 < 5.3")
+    wait_for_chart(page, "frequencies", "node.data[0].y?.length === 37")
+    wait_for_chart(page, "guessers", "node.data[0].x?.length === 4")
+    line = "node.layout.shapes[0]"
+    wait_for_chart(page, "guessers", f"{line}.visible && {line}.x0 > 5.1 && {line}.x0 < 5.3")
     page.wait_for_function(
         "document.querySelectorAll('[data-testid=stDataFrame] canvas').length >= 3"
     )

@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.sight import wait_for_chart
+
 pytestmark = pytest.mark.browser
 
 
@@ -22,13 +24,6 @@ def wait_for_charts(page: Page, *names: str) -> None:
         page.wait_for_selector(f".st-key-{name} .js-plotly-plot", state="attached")
 
 
-def wait_for(page: Page, chart: str, condition: str) -> None:
-    """Until the condition holds for `node`, the chart's own."""
-    page.wait_for_function(
-        f"(node => node && {condition})(document.querySelector('.st-key-{chart} .js-plotly-plot'))"
-    )
-
-
 def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=re.compile(rf"\b{name}\b")).first.click()
 
@@ -40,13 +35,15 @@ def group(page: Page, name: str) -> None:
 
 def test_a_fresh_network_shows_how_its_gradient_fades(page: Page, server: str) -> None:
     open_gradients(page, server)
-    wait_for(page, "flow", "node.data[0].y?.length === 25")
+    wait_for_chart(page, "flow", "node.data[0].y?.length === 25")
     falling = page.evaluate(
         "(() => { const y = document.querySelector('.st-key-flow .js-plotly-plot').data[0].y;"
         " return [...y].every((value, i) => i === 0 || value < y[i - 1]); })()"
     )
     assert falling
-    wait_for(page, "eigenvalues", "node.data[0].x?.length === 100 && node.data[1].x.length === 0")
+    wait_for_chart(
+        page, "eigenvalues", "node.data[0].x?.length === 100 && node.data[1].x.length === 0"
+    )
     expect(page.locator(".st-key-flow_map")).to_contain_text("press Train or Step")
     # the unit circle is round
     box = page.locator(".st-key-eigenvalues .shapelayer path").first.bounding_box()
@@ -58,11 +55,11 @@ def test_charts_follow_the_training_on_the_nodes_they_have(page: Page, server: s
     open_gradients(page, server)
     page.evaluate("window.kept = [...document.querySelectorAll('.js-plotly-plot')]")
     press(page, "Train")
-    wait_for(page, "flow_map", "node.data[0].x?.length >= 8")
-    wait_for(page, "eigenvalues", "node.data[1].x?.length > 5")
+    wait_for_chart(page, "flow_map", "node.data[0].x?.length >= 8")
+    wait_for_chart(page, "eigenvalues", "node.data[1].x?.length > 5")
     press(page, "Pause")
     page.get_by_role("button", name=re.compile(r"\bTrain\b")).first.wait_for()
-    wait_for(page, "extremes", "node.data[1].y?.length >= 8")
+    wait_for_chart(page, "extremes", "node.data[1].y?.length >= 8")
     assert page.evaluate(
         "kept.every(node => [...document.querySelectorAll('.js-plotly-plot')].includes(node))"
     )
@@ -76,15 +73,17 @@ def test_every_group_fills(page: Page, server: str) -> None:
         "document.querySelector('.rnn-status-line').textContent.startsWith('iteration 3 ')"
     )
     group(page, "Norms and rates")
-    wait_for(page, "norms", "node.data.length === 10 && node.data[9].y?.length === 2")
-    wait_for(page, "step_table", "node.data[0].cells.values[5].length === 7")
+    wait_for_chart(page, "norms", "node.data.length === 10 && node.data[9].y?.length === 2")
+    wait_for_chart(page, "step_table", "node.data[0].cells.values[5].length === 7")
     group(page, "Histograms")
-    wait_for(page, "spread_map", "node.data[0].z?.[0]?.length === 2")
-    wait_for(page, "spread_bars", "node.data[0].x?.length > 20")
+    wait_for_chart(page, "spread_map", "node.data[0].z?.[0]?.length === 2")
+    wait_for_chart(page, "spread_bars", "node.data[0].x?.length > 20")
     group(page, "Matrices")
-    wait_for(page, "matrix", "node.data[0].z?.length === 100 && node.data[0].z[0].length === 100")
+    wait_for_chart(
+        page, "matrix", "node.data[0].z?.length === 100 && node.data[0].z[0].length === 100"
+    )
     page.get_by_text("Wxh, input", exact=True).click()
-    wait_for(page, "matrix", "node.data[0].z?.[0]?.length === 37")
+    wait_for_chart(page, "matrix", "node.data[0].z?.[0]?.length === 37")
     expect(page.locator(".st-key-matrix .rnn-labels-x span").first).to_have_text("↵")
     assert page.locator(".rnn-complaint").count() == 0
 
@@ -92,17 +91,19 @@ def test_every_group_fills(page: Page, server: str) -> None:
 def test_a_click_on_the_map_shows_that_moment(page: Page, server: str) -> None:
     open_gradients(page, server)
     press(page, "Train")
-    wait_for(page, "flow_map", "node.data[0].x?.length >= 9")
+    wait_for_chart(page, "flow_map", "node.data[0].x?.length >= 9")
     press(page, "Pause")
     page.get_by_role("button", name=re.compile(r"\bTrain\b")).first.wait_for()
     group(page, "Histograms")
-    wait_for(page, "spread_map", "node.data[0].x?.length >= 9")
+    wait_for_chart(page, "spread_map", "node.data[0].x?.length >= 9")
     box = page.locator(".st-key-spread_map .nsewdrag").bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 6, box["y"] + box["height"] / 2)
     said = page.locator(".st-key-spread_bars .annotation-text")
     expect(said.last).to_have_text("after iteration 1")
-    wait_for(page, "spread_map", "node.layout.shapes[0].visible && node.layout.shapes[0].x0 === 1")
+    wait_for_chart(
+        page, "spread_map", "node.layout.shapes[0].visible && node.layout.shapes[0].x0 === 1"
+    )
 
 
 def test_the_gradient_check_while_training_goes_on(page: Page, server: str) -> None:

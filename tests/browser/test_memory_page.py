@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.sight import wait_for_chart, wait_in_sight
 from tests.browser.test_train_page import press, settled_iteration, wait_for_iteration
 
 pytestmark = pytest.mark.browser
@@ -154,10 +155,8 @@ def test_the_states_follow_training_and_pause_comes_at_once(page: Page, server: 
 def test_a_click_on_a_dot_of_the_finder_shows_its_unit(page: Page, server: str) -> None:
     open_memory(page, server, "text=brackets&hidden_size=8")
     press(page, "Find units")
-    chart = ".st-key-finder_block .js-plotly-plot"
-    page.locator(chart).scroll_into_view_if_needed()  # what is out of sight is not painted
-    plot = f"document.querySelector('{chart}')"
-    page.wait_for_function(f"{plot}?.data[0].x?.length > 0")
+    wait_for_chart(page, "finder_block", "node.data[0].x?.length > 0")
+    plot = "document.querySelector('.st-key-finder_block .js-plotly-plot')"
     unit = page.evaluate(f"{plot}.data[0].customdata[3]")
     click_in(page, plot, "[plot.data[0].x[3], plot.data[0].y[3]]")
     title = page.locator(".st-key-unit .rnn-title")
@@ -182,7 +181,6 @@ def test_words_that_the_network_does_not_know_are_named_and_never_rendered(
     words = page.locator(".st-key-memory_words textarea")
     words.fill("he<b>llo</b> **o**")
     words.press("Control+Enter")
-    page.locator(".st-key-unit").scroll_into_view_if_needed()  # what is out of sight is not painted
-    page.wait_for_function(f"document.querySelectorAll('{CHARACTERS}').length === 7")
+    wait_in_sight(page, ".st-key-unit", f"document.querySelectorAll('{CHARACTERS}').length === 7")
     expect(page.locator(".st-key-unit")).to_contain_text("does not know the characters")
     assert page.locator(".st-key-unit b").count() == 0

@@ -7,12 +7,14 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.sight import wait_for_chart, wait_in_sight
 from tests.browser.test_memory_page import spot
 from tests.browser.test_train_page import press, wait_for_iteration
 
 pytestmark = pytest.mark.browser
 
-ROWS = ".st-key-similar_moments .rnn-moment"
+MOMENTS = ".st-key-similar_moments .rnn-moments"
+ROWS = f"{MOMENTS} .rnn-moment"
 AROUND = ".st-key-similar_moments .rnn-ribbon-text span"
 PLANE = "document.querySelectorAll('.st-key-projection .js-plotly-plot')[0]"
 RECALL = "document.querySelector('.st-key-how_far_back .js-plotly-plot')"
@@ -25,8 +27,8 @@ def open_memory(page: Page, server: str, query: str) -> None:
     page.locator(".st-key-how_far_back button").first.wait_for()
 
 
-def bring_into_sight(page: Page, key: str) -> None:
-    page.locator(f".st-key-{key}").scroll_into_view_if_needed()
+def wait_for_moments(page: Page) -> None:
+    wait_in_sight(page, MOMENTS, "node.querySelectorAll('.rnn-moment').length === 11")
 
 
 def place_of(page: Page, row: int) -> int:
@@ -36,8 +38,7 @@ def place_of(page: Page, row: int) -> int:
 
 def test_a_click_on_a_row_or_in_the_text_goes_to_that_moment(page: Page, server: str) -> None:
     open_memory(page, server, "text=verse")
-    bring_into_sight(page, "similar_moments")
-    expect(page.locator(ROWS)).to_have_count(11)
+    wait_for_moments(page)
     expect(page.locator(".rnn-moment-chosen .rnn-moment-distance")).to_have_text("here")
     assert place_of(page, 0) == 848
     wanted = place_of(page, 3)
@@ -59,8 +60,7 @@ def test_the_framed_character_stands_between_what_was_read_and_what_follows(
     page: Page, server: str
 ) -> None:
     open_memory(page, server, "text=hello")
-    bring_into_sight(page, "similar_moments")
-    expect(page.locator(ROWS)).to_have_count(11)
+    wait_for_moments(page)
     for row in range(11):
         parts = [
             page.locator(f"{ROWS} .rnn-moment-{part}").nth(row).text_content() or ""
@@ -72,8 +72,7 @@ def test_the_framed_character_stands_between_what_was_read_and_what_follows(
 def test_memory_is_measured_and_drawn(page: Page, server: str) -> None:
     open_memory(page, server, "text=hello")
     press(page, "Measure its memory")
-    bring_into_sight(page, "how_far_back")
-    page.wait_for_function(f"{RECALL}?.data?.[1].y?.length === 60")
+    wait_for_chart(page, "how_far_back", "node.data[1].y?.length === 60")
     expect(page.locator(".st-key-how_far_back")).to_contain_text(
         "Made from the network at iteration 0."
     )
@@ -84,15 +83,13 @@ def test_memory_is_measured_and_drawn(page: Page, server: str) -> None:
 
 def test_the_plane_follows_the_network_and_names_its_points(page: Page, server: str) -> None:
     open_memory(page, server, "text=counting")
-    bring_into_sight(page, "projection")
-    page.wait_for_function(f"{PLANE}?.data?.every(trace => trace.x)")
+    wait_for_chart(page, "projection", "node.data.every(trace => trace.x)")
     points = f"{PLANE}.data.reduce((sum, trace) => sum + trace.x.length, 0)"
     assert page.evaluate(points) == 500
     before = page.evaluate(f"{PLANE}.data[0].x[0]")
     press(page, "Step")
     wait_for_iteration(page, 1)
-    bring_into_sight(page, "projection")
-    page.wait_for_function(f"{PLANE}.data[0].x[0] !== {before}")
+    wait_for_chart(page, "projection", f"node.data[0].x[0] !== {before}")
     expect(page.locator(".st-key-projection .xtitle").first).to_have_text(
         re.compile(r"1st component: \d+% of the variance")
     )

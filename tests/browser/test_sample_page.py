@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.sight import wait_for_chart
+
 pytestmark = pytest.mark.browser
 
 WRITTEN = ".st-key-sheet .rnn-ribbon-text"
@@ -57,7 +59,7 @@ def test_generate_and_look_into_one_choice(page: Page, server: str, tmp_path: Pa
     expect(characters(page)).to_have_count(400)
     expect(page.locator(".st-key-sheet")).to_contain_text("characters in a row of it stand")
     # Of 37 characters, 24 have a bar of their own and the others share one.
-    page.wait_for_function(f"{BARS}.data[0].y.length === 25")
+    wait_for_chart(page, "choice", "node.data[0].y?.length === 25")
     characters(page).nth(33).click()
     expect(characters(page).nth(33)).to_have_class(re.compile("rnn-picked"))
     chosen = characters(page).nth(33).inner_text()
@@ -158,9 +160,7 @@ def test_any_text_can_be_read_and_its_markup_stays_text(page: Page, server: str)
     tip = page.locator("body > .rnn-tip")
     expect(tip).to_contain_text("h: ")
     expect(tip).to_contain_text("expected: ")
-    page.wait_for_function(
-        "document.querySelector('.st-key-surprise .js-plotly-plot').data[0].y.length === 5"
-    )
+    wait_for_chart(page, "surprise", "node.data[0].y?.length === 5")
 
 
 def test_a_hundred_thousand_pasted_characters_are_read_up_to_the_limit(
