@@ -60,6 +60,7 @@ def view_of(trainer: Trainer, **changes: Any) -> LiveView:
     """What the live loop would show while `trainer` plays, with sparklines as long as they get."""
     live = draw_live_sample(trainer, GREEDY_LENGTH)
     view = LiveView(
+        serial=1,
         snapshot=take(trainer, trainer.initial_params, live, spectral_radius=1.23),
         portrait=portrait_of(trainer),
         playing=True,
@@ -91,6 +92,7 @@ def view() -> LiveView:
 def fresh_view() -> LiveView:
     trainer = small_trainer()
     return LiveView(
+        serial=1,
         snapshot=take(trainer, trainer.initial_params, None, None),
         portrait=portrait_of(trainer),
         playing=False,

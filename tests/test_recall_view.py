@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from rnn.analysis import portrait_of
 from rnn.analysis.moments import Moment, Similar, similar
 from rnn.analysis.projection import KINDS, Projection, project, project_text
 from rnn.analysis.recall import Recall
-from ui import shell
+from rnn.presets import PRESET
+from ui import shell, visitors
 from ui.figures import projection as plane
 from ui.figures import recall as recall_figure
 from ui.figures.base import filled
@@ -309,6 +311,55 @@ def visit(**address: str) -> AppTest:
     app.switch_page("pages/memory.py").run()
     assert not app.exception
     return app
+
+
+@pytest.mark.parametrize(
+    "text", [PRESET["verse"].text(), "tick tock " * 9], ids=["longer", "shorter"]
+)
+def test_a_run_that_begins_anew_while_its_page_is_drawn_is_shown_by_a_page_of_its_own(
+    text: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = visit(text="hello")
+    run, enter = run_of(app), visitors.enter
+
+    def begin_anew() -> None:
+        """Another tab does, just when all blocks of this page stand."""
+        if run.text != text:
+            run.restart(text, run.config, OWN)
+        enter()
+
+    monkeypatch.setattr(visitors, "enter", begin_anew)
+    app.run()
+    assert not app.exception
+    assert f"After character (1 to {len(text):,})" in [field.label for field in app.number_input]
+    assert not [record for record in caplog.records if record.name.startswith("ui.")]
+
+
+def test_a_run_that_begins_anew_amid_a_block_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = visit(text="hello")
+    run, block = run_of(app), views.similar_moments
+
+    def begin_anew(page: shell.Page) -> None:
+        """Another tab does, and what the block has read of two texts does not go together."""
+        if len(page.run.text) > 90:
+            run.restart("tick tock " * 9, run.config, OWN)
+            raise IndexError
+        block(page)
+
+    monkeypatch.setattr(views, "similar_moments", begin_anew)
+    app.run()
+    assert not app.exception
+    assert "After character (1 to 90)" in [field.label for field in app.number_input]
+
+
+def test_a_block_that_fails_by_itself_is_not_tried_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = visit(text="hello")
+    block = Mock(side_effect=IndexError)
+    monkeypatch.setattr(views, "similar_moments", block)
+    app.run()
+    assert len(app.exception) == block.call_count == 1
 
 
 def run_of(app: AppTest) -> LiveRun:

@@ -90,8 +90,8 @@ def test_a_server_that_is_killed_loses_little_and_harms_nothing(
     folder, chance = tmp_path / "runs", random.Random(5)
     monkeypatch.setenv("RNN_RUNS", str(folder))
     link, saved, losses = "", 0, []
-    for _ in range(KILLS):
-        seconds = chance.uniform(0.0, LONGEST_LIFE)
+    for number in range(KILLS):
+        seconds = LONGEST_LIFE * (number + chance.random()) / KILLS  # short lives and long ones
         with serving() as (url, server):
             life = play(train_until_killed(url, link, server, seconds))
         assert life.begun_at == saved  # paused, and where it was last saved

@@ -69,9 +69,11 @@ class Notice:
 class LiveView:
     """A snapshot with what only the live loop knows; ``sparks`` holds recent gauges for sparklines.
 
-    While the run trains, ``portrait`` may be up to `PORTRAIT_SECONDS` older than the snapshot.
+    While the run trains, ``portrait`` may be up to `PORTRAIT_SECONDS` older than the snapshot. The run
+    had this ``serial``: what was drawn for another one does not fit.
     """
 
+    serial: int
     snapshot: Snapshot
     portrait: Portrait
     playing: bool
@@ -440,6 +442,7 @@ class LiveRun:
             sample = self._sample if whole else None
             snapshot = take(trainer, self._initial_params, sample, self._radius, whole)
             return LiveView(
+                serial=self._serial,
                 snapshot=snapshot,
                 portrait=self._renewed_portrait(trainer),
                 playing=self.playing,

@@ -15,7 +15,7 @@ from rnn.threads import stay_single
 from ui import board, state, visitors
 from ui.entries import BROKEN, Feeder
 from ui.frames import encode
-from ui.live import LiveRun
+from ui.live import LiveRun, LiveView
 from ui.pace import TIMER_SECONDS
 from ui.runs import CARETAKER
 from ui.turns import TURNS
@@ -86,7 +86,12 @@ def run_live(
         if pulse is not None and not answering and not pulse():
             st.rerun()
         now = standing(run, watched=drawn.elsewhere is not None)
-        _show(run, feeder, now.leads)
+        view = _look(run, feeder, now.leads)
+        if view.serial != drawn.serial:
+            # The run has begun anew since the page was drawn, maybe with another text: the panels do
+            # not fit it.
+            st.rerun()
+        board.feed(_packed(feeder.frame(view, state.next_sequence())))
         # A run of the whole page answers a click, so it leaves training to the timer.
         if now.leads and not answering:
             run.tick()
@@ -107,10 +112,10 @@ def _interval(run: LiveRun, drawn: Standing, pulsing: bool) -> float:
     return WATCH_SECONDS if drawn.elsewhere or run.place.saving or drawn.trouble else REST_SECONDS
 
 
-def _show(run: LiveRun, feeder: Feeder, leads: bool) -> None:
+def _look(run: LiveRun, feeder: Feeder, leads: bool) -> LiveView:
     if leads:
         run.pacer.begin(time.perf_counter(), TURNS.crowd())
-    board.feed(_packed(feeder.frame(run.view(leads, feeder.whole), state.next_sequence())))
+    return run.view(leads, feeder.whole)
 
 
 def _packed(frame: dict[str, Any]) -> bytes:

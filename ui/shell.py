@@ -183,7 +183,12 @@ def page() -> Iterator[Page]:
         with st.container(key="live-status", width="stretch"):
             shown.panel("status", "status", messages.status)
     notices.show(run, drawn)
-    yield shown
+    try:
+        yield shown
+    except Exception:
+        if run.serial == drawn.serial:
+            raise
+        st.rerun()  # the run has begun anew from elsewhere meanwhile: blocks were drawn of two runs
     run_live(run, shown.feeder, drawn, shown.pulse)
 
 

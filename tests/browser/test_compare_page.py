@@ -13,9 +13,15 @@ from playwright.sync_api import Page, expect
 
 from rnn.store import Store
 from tests.browser.serving import PATIENCE, serving
-from tests.browser.sight import wait_for_chart
-from tests.browser.test_memory_page import spot
-from tests.browser.test_train_page import iteration, press, settled_iteration, wait_for_iteration
+from tests.browser.visitor import (
+    iteration,
+    open_page,
+    press,
+    settled_iteration,
+    spot,
+    wait_for_chart,
+    wait_for_iteration,
+)
 from tests.stocked import SMALL, trained
 
 pytestmark = pytest.mark.browser
@@ -53,8 +59,7 @@ def pair(store: Store) -> tuple[str, str]:
 
 
 def open_compare(page: Page, url: str) -> None:
-    page.goto(f"{url}/compare")
-    page.wait_for_function("window.rnnBoard && rnnBoard.painted > 0")
+    open_page(page, f"{url}/compare")
     wait_for_chart(page, "curves", "node.data.length > 2 && node.data.at(-2).x?.length > 0")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.sight import wait_for_chart
+from tests.browser.visitor import open_page, press, wait_for_chart, wait_for_charts
 
 pytestmark = pytest.mark.browser
 
@@ -17,12 +17,9 @@ BLUE, ORANGE = "--rnn-sure", "--rnn-surprised"
 
 
 def open_data(page: Page, url: str, address: str = "") -> None:
-    page.goto(f"{url}/?{address}")
-    page.wait_for_function("window.rnnBoard && rnnBoard.painted > 0")
-    page.get_by_role("link", name="Data", exact=True).click()
+    open_page(page, f"{url}/data?{address}")
     page.wait_for_selector(SPANS, state="attached")
-    for chart in ("guessers", "frequencies"):
-        page.wait_for_selector(f".st-key-{chart} .js-plotly-plot", state="attached")
+    wait_for_charts(page, "guessers", "frequencies")
 
 
 def places(page: Page, colour: str) -> list[int]:
@@ -44,10 +41,6 @@ def wait_for_places(page: Page, colour: str, expected: list[int]) -> None:
         }""",
         arg=[SPANS, colour, expected],
     )
-
-
-def press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=re.compile(rf"\b{name}\b")).first.click()
 
 
 def note(page: Page) -> Locator:

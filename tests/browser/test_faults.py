@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, WebSocketRoute, expect
 
 from tests.browser.serving import PATIENCE, free_port, serving
-from tests.browser.test_train_page import (
+from tests.browser.visitor import (
     iteration,
-    open_page,
+    open_train,
     press,
     settled_iteration,
     wait_for_iteration,
@@ -50,7 +50,7 @@ def test_a_page_whose_connection_is_cut_goes_on_training_by_itself(page: Page, s
         cut.append(socket)
 
     page.route_web_socket("**/_stcore/stream", pass_on)
-    open_page(page, f"{server}/?autoplay=1")
+    open_train(page, f"{server}/?autoplay=1")
     wait_for_iteration(page, 200)
     chart_nodes(page)
     for connections in (1, 2):
@@ -89,7 +89,7 @@ def test_a_page_that_was_offline_for_a_while_goes_on_when_it_is_back(
 
     page.route("**/_stcore/**", answer)
     page.route_web_socket("**/_stcore/stream", pass_on)
-    open_page(page, f"{server}/?autoplay=1")
+    open_train(page, f"{server}/?autoplay=1")
     wait_for_iteration(page, 200)
     offline = True
     sockets[-1].close(code=1001)
@@ -109,7 +109,7 @@ def test_a_page_finds_its_run_when_the_server_was_started_anew(
     context.set_default_timeout(PATIENCE * 1000)
     page = context.new_page()
     with serving(port) as (url, server):
-        open_page(page, url)
+        open_train(page, url)
         press(page, "Train")
         wait_for_iteration(page, 1000)
         if not training:

@@ -7,25 +7,14 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.sight import wait_for_chart
+from tests.browser.visitor import open_page, press, wait_for_chart, wait_for_charts
 
 pytestmark = pytest.mark.browser
 
 
 def open_gradients(page: Page, url: str, address: str = "") -> None:
-    page.goto(f"{url}/?{address}")
-    page.wait_for_function("window.rnnBoard && rnnBoard.painted > 0")
-    page.get_by_role("link", name="Gradients and weights").click()
+    open_page(page, f"{url}/gradients?{address}")
     wait_for_charts(page, "flow", "flow_map", "eigenvalues", "extremes")
-
-
-def wait_for_charts(page: Page, *names: str) -> None:
-    for name in names:
-        page.wait_for_selector(f".st-key-{name} .js-plotly-plot", state="attached")
-
-
-def press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=re.compile(rf"\b{name}\b")).first.click()
 
 
 def group(page: Page, name: str) -> None:

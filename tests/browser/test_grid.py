@@ -15,6 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from rnn.plans import Plan, plans
 from rnn.store import Store
 from tests.browser.serving import PATIENCE, ROOT, serving
+from tests.browser.visitor import open_page
 from ui.plotlyjs import served_path
 
 pytestmark = pytest.mark.browser
@@ -39,8 +40,7 @@ def script(tmp_path: Path) -> str:
 
 
 def open_grid(page: Page, url: str) -> None:
-    page.goto(url)
-    page.wait_for_function("window.rnnBoard && rnnBoard.painted > 0")
+    open_page(page, url)
     page.get_by_text("Train several at once").wait_for()
 
 

@@ -10,9 +10,9 @@ from playwright.sync_api import Browser, Page, expect
 from bench.live import HIDE, SLOW_TIMERS
 from rnn.store import Store
 from tests.browser.serving import PATIENCE, free_port, serving
-from tests.browser.test_train_page import (
+from tests.browser.visitor import (
     iteration,
-    open_page,
+    open_train,
     press,
     settled_iteration,
     wait_for_iteration,
@@ -31,7 +31,7 @@ def test_a_link_to_a_run_outlives_its_tab_and_its_server(browser: Browser) -> No
     context.set_default_timeout(PATIENCE * 1000)
     page = context.new_page()
     with serving(port) as (url, _):
-        open_page(page, url)
+        open_train(page, url)
         press(page, "Train")
         wait_for_iteration(page, 300)
         press(page, "Pause")
@@ -40,10 +40,10 @@ def test_a_link_to_a_run_outlives_its_tab_and_its_server(browser: Browser) -> No
         link = page.url
         page.close()
         page = context.new_page()
-        open_page(page, link)
+        open_train(page, link)
         assert iteration(page) == reached
     with serving(port):
-        open_page(page, link)
+        open_train(page, link)
         assert iteration(page) == reached
         press(page, "Train")
         wait_for_iteration(page, reached + 200)
@@ -58,7 +58,7 @@ def test_after_the_server_was_killed_the_link_shows_the_run_as_it_was_saved(
     context.set_default_timeout(PATIENCE * 1000)
     page = context.new_page()
     with serving(port) as (url, server):
-        open_page(page, url)
+        open_train(page, url)
         press(page, "Train")
         wait_for_iteration(page, 1000)
         link = page.url
@@ -67,7 +67,7 @@ def test_after_the_server_was_killed_the_link_shows_the_run_as_it_was_saved(
     saved = Store(runs_folder).load(run_id(page)).iteration
     assert saved > 0
     with serving(port):
-        open_page(page, link)
+        open_train(page, link)
         assert iteration(page) == saved
         said = f"The run stands as it was last saved, at iteration {saved:,}."
         expect(page.get_by_text(said)).to_be_visible()
@@ -81,11 +81,11 @@ def test_of_two_tabs_one_leads_and_the_other_can_take_over(browser: Browser, ser
     context = browser.new_context()
     context.set_default_timeout(PATIENCE * 1000)
     first = context.new_page()
-    open_page(first, server)
+    open_train(first, server)
     press(first, "Train")
     wait_for_iteration(first, 200)
     second = context.new_page()
-    open_page(second, first.url)
+    open_train(second, first.url)
     said = second.get_by_text("Another tab trains this run")
     said.wait_for()
     followed = iteration(second)
@@ -102,12 +102,12 @@ def test_of_two_tabs_one_leads_and_the_other_can_take_over(browser: Browser, ser
 
 
 def test_a_reload_amid_training_goes_on_without_a_word(page: Page, server: str) -> None:
-    open_page(page, server)
+    open_train(page, server)
     press(page, "Train")
     wait_for_iteration(page, 200)
     before = iteration(page)
     page.reload()
-    open_page(page, page.url)
+    open_train(page, page.url)
     assert iteration(page) >= before
     wait_for_iteration(page, before + 500)
     assert page.get_by_text("Another tab").count() == 0
@@ -121,7 +121,7 @@ def test_a_page_that_was_hidden_for_long_asks_for_a_fresh_start(page: Page, serv
 
     page.on("websocket", lambda socket: socket.on("framesent", note))
     page.add_init_script(SLOW_TIMERS)
-    open_page(page, f"{server}/?autoplay=1")
+    open_train(page, f"{server}/?autoplay=1")
     wait_for_iteration(page, 10)
     page.evaluate(HIDE, True)
     page.wait_for_timeout(500)
@@ -137,7 +137,7 @@ def test_a_page_that_was_hidden_for_long_asks_for_a_fresh_start(page: Page, serv
 
 
 def test_what_was_taken_off_the_page_leaves_the_browser_s_memory(page: Page, server: str) -> None:
-    open_page(page, server)
+    open_train(page, server)
     client = page.context.new_cdp_session(page)
     goal = page.locator(".st-key-target_iteration input")
 

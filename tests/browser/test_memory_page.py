@@ -8,8 +8,15 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.sight import wait_for_chart, wait_in_sight
-from tests.browser.test_train_page import press, settled_iteration, wait_for_iteration
+from tests.browser.visitor import (
+    open_page,
+    press,
+    settled_iteration,
+    spot,
+    wait_for_chart,
+    wait_for_iteration,
+    wait_in_sight,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -18,9 +25,7 @@ CHARACTERS = ".st-key-unit .rnn-ribbon-text span"
 
 
 def open_memory(page: Page, server: str, query: str) -> None:
-    page.goto(f"{server}/?{query}")
-    page.wait_for_function("window.rnnBoard && rnnBoard.painted > 0")
-    page.get_by_role("link", name="Memory").click()
+    open_page(page, f"{server}/memory?{query}")
     page.wait_for_function(f"{STATES}?.data?.[0].z?.length > 0")
     page.wait_for_function(f"document.querySelectorAll('{CHARACTERS}').length > 0")
 
@@ -35,21 +40,6 @@ def click_in(page: Page, plot: str, place: str) -> None:
             break
     page.mouse.move(*now)
     page.mouse.click(*now)
-
-
-def spot(page: Page, plot: str, place: str) -> tuple[float, float]:
-    """Where on the screen the JavaScript `place`, which knows the `plot`, says: [x, y] in its data."""
-    x, y = page.evaluate(
-        f"""() => {{
-            const plot = {plot};
-            plot.scrollIntoView({{ block: "center" }});
-            const box = plot.getBoundingClientRect();
-            const {{ xaxis, yaxis }} = plot._fullLayout;
-            const [x, y] = {place};
-            return [box.x + xaxis._offset + xaxis.d2p(x), box.y + yaxis._offset + yaxis.d2p(y)];
-        }}"""
-    )
-    return x, y
 
 
 def test_a_click_on_a_row_shows_the_text_through_that_unit(page: Page, server: str) -> None:

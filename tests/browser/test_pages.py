@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.serving import PATIENCE, serving
-from tests.browser.test_train_page import iteration, press, settled_iteration, wait_for_iteration
+from tests.browser.visitor import iteration, open_page, press, settled_iteration, wait_for_iteration
 from ui.plotlyjs import TRACES
 
 pytestmark = pytest.mark.browser
@@ -30,8 +30,7 @@ def address(page: Page) -> str:
 
 
 def test_training_goes_on_whichever_page_is_open(page: Page, server: str) -> None:
-    page.goto(server)
-    page.wait_for_function("window.rnnBoard && rnnBoard.painted > 0")
+    open_page(page, server)
     press(page, "Train")
     wait_for_iteration(page, 100)
     where = address(page)
@@ -62,8 +61,7 @@ def test_pages_may_be_changed_more_quickly_than_they_are_drawn(
 ) -> None:
     other = browser.new_page()  # which trains beside, so that pages are drawn slowly
     for visitor in (other, page):
-        visitor.goto(f"{server}/?autoplay=1")
-        visitor.wait_for_function("window.rnnBoard && rnnBoard.painted > 0")
+        open_page(visitor, f"{server}/?autoplay=1")
     chance = Random(1)
     for _ in range(10):
         turns = [
@@ -96,8 +94,7 @@ def test_a_server_s_first_visitor_may_ask_for_any_page(
     with log.open("wb") as written, serving(log=written) as (url, _):
         page = browser.new_page()
         page.set_default_timeout(PATIENCE * 1000)
-        page.goto(f"{url}/{first}")
-        page.wait_for_function("window.rnnBoard && rnnBoard.painted > 0")
+        open_page(page, f"{url}/{first}")
         for name in PAGES:
             page.get_by_role("link", name=name, exact=True).first.wait_for()
         assert page.locator("[data-testid=stSidebarNav]").count() == 0

@@ -7,9 +7,14 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.sight import wait_for_chart, wait_in_sight
-from tests.browser.test_memory_page import spot
-from tests.browser.test_train_page import press, wait_for_iteration
+from tests.browser.visitor import (
+    open_page,
+    press,
+    spot,
+    wait_for_chart,
+    wait_for_iteration,
+    wait_in_sight,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -21,9 +26,7 @@ RECALL = "document.querySelector('.st-key-how_far_back .js-plotly-plot')"
 
 
 def open_memory(page: Page, server: str, query: str) -> None:
-    page.goto(f"{server}/?{query}")
-    page.wait_for_function("window.rnnBoard && rnnBoard.painted > 0")
-    page.get_by_role("link", name="Memory").click()
+    open_page(page, f"{server}/memory?{query}")
     page.locator(".st-key-how_far_back button").first.wait_for()
 
 

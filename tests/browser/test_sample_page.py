@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.sight import wait_for_chart
+from tests.browser.visitor import open_page, press, wait_for_chart, wait_for_charts
 
 pytestmark = pytest.mark.browser
 
@@ -17,15 +17,8 @@ BARS = "document.querySelector('.st-key-choice .js-plotly-plot')"
 
 
 def open_sample(page: Page, url: str, address: str = "") -> None:
-    page.goto(f"{url}/?{address}")
-    page.wait_for_function("window.rnnBoard && rnnBoard.painted > 0")
-    page.get_by_role("link", name="Sample", exact=True).click()
-    for place in (".st-key-choice", ".st-key-surprise"):
-        page.wait_for_selector(f"{place} .js-plotly-plot", state="attached")
-
-
-def press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=re.compile(rf"\b{name}\b")).first.click()
+    open_page(page, f"{url}/sample?{address}")
+    wait_for_charts(page, "choice", "surprise")
 
 
 def fill(page: Page, label: str, text: str) -> None:

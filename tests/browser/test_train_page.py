@@ -8,55 +8,19 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.visitor import (
+    iteration,
+    open_train,
+    press,
+    settled_iteration,
+    wait_for_iteration,
+)
+
 pytestmark = pytest.mark.browser
-
-CHARTS = ["loss", "hidden", "softmax", "weights"]
-
-
-def iteration(page: Page) -> int:
-    text = page.locator(".st-key-live-status").inner_text()
-    found = re.search(r"iteration ([\d,]+)", text)
-    assert found, f"no iteration in {text!r}"
-    return int(found.group(1).replace(",", ""))
-
-
-def open_page(page: Page, url: str) -> None:
-    page.goto(url)
-    page.wait_for_function("window.rnnBoard && rnnBoard.painted > 0")
-    for chart in CHARTS:
-        page.wait_for_selector(f".st-key-{chart} .js-plotly-plot", state="attached")
-    page.wait_for_function("document.querySelector('.rnn-status-line').textContent.length > 0")
-
-
-def wait_for_iteration(page: Page, at_least: int) -> None:
-    page.wait_for_function(
-        """least => {
-            const line = document.querySelector('.rnn-status-line')?.textContent;
-            const found = line?.match(/iteration ([\\d,]+)/);
-            return found && Number(found[1].replaceAll(',', '')) >= least;
-        }""",
-        arg=at_least,
-    )
-
-
-def press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=re.compile(rf"\b{name}\b")).first.click()
-
-
-def settled_iteration(page: Page) -> int:
-    """The iteration once it stands still for a while."""
-    last = -1
-    for _ in range(40):
-        now = iteration(page)
-        if now == last:
-            return now
-        last = now
-        page.wait_for_timeout(700)
-    raise AssertionError("training does not stand still")
 
 
 def test_first_load_shows_a_network_before_any_training(page: Page, server: str) -> None:
-    open_page(page, server)
+    open_train(page, server)
     assert iteration(page) == 0
     for name in ("Train", "Step", "Reset"):
         assert page.get_by_role("button", name=re.compile(rf"\b{name}\b")).first.is_visible()
@@ -77,7 +41,7 @@ def test_axes_of_empty_charts_begin_where_the_numbers_will(page: Page, server: s
 
 
 def test_step_train_pause_and_reset(page: Page, server: str) -> None:
-    open_page(page, server)
+    open_train(page, server)
     press(page, "Step")
     wait_for_iteration(page, 1)
     press(page, "Step")
@@ -96,12 +60,12 @@ def test_step_train_pause_and_reset(page: Page, server: str) -> None:
 
 
 def test_autoplay_trains_at_once(page: Page, server: str) -> None:
-    open_page(page, f"{server}/?autoplay=1")
+    open_train(page, f"{server}/?autoplay=1")
     wait_for_iteration(page, 100)
 
 
 def test_a_link_reproduces_the_set_up(page: Page, server: str) -> None:
-    open_page(page, f"{server}/?text=cycle&hidden_size=33&learning_rate=0.07")
+    open_train(page, f"{server}/?text=cycle&hidden_size=33&learning_rate=0.07")
     assert "text=cycle" in page.url
     assert "hidden_size=33" in page.url
     assert "learning_rate=0.07" in page.url
@@ -112,14 +76,14 @@ def test_a_link_reproduces_the_set_up(page: Page, server: str) -> None:
 
 
 def test_bad_settings_in_the_address_become_one_sentence(page: Page, server: str) -> None:
-    open_page(page, f"{server}/?learning_rate=lots")
+    open_train(page, f"{server}/?learning_rate=lots")
     expect(page.locator("[data-testid=stAlert]")).to_contain_text("Learning rate must be")
     press(page, "Step")
     wait_for_iteration(page, 1)
 
 
 def test_learning_rate_changes_while_training(page: Page, server: str) -> None:
-    open_page(page, f"{server}/?autoplay=1")
+    open_train(page, f"{server}/?autoplay=1")
     wait_for_iteration(page, 50)
     slider = page.get_by_role("slider", name="Learning rate")
     slider.focus()
@@ -132,7 +96,7 @@ def test_learning_rate_changes_while_training(page: Page, server: str) -> None:
 
 
 def test_charts_keep_their_nodes_and_the_zoom(page: Page, server: str) -> None:
-    open_page(page, f"{server}/?autoplay=1")
+    open_train(page, f"{server}/?autoplay=1")
     wait_for_iteration(page, 300)
     page.evaluate(
         """() => {
@@ -156,7 +120,7 @@ def test_charts_keep_their_nodes_and_the_zoom(page: Page, server: str) -> None:
 def test_upload_begins_a_run_on_that_text(page: Page, server: str, tmp_path: Path) -> None:
     text = tmp_path / "mine.txt"
     text.write_text("ab <b>bold</b> $x$ " * 40, encoding="utf-8")
-    open_page(page, server)
+    open_train(page, server)
     page.get_by_role("button", name=re.compile("Your own text")).click()
     page.locator("input[type=file]").set_input_files(text)
     expect(page.locator("[data-testid=stSidebar]")).to_contain_text("760 characters")
@@ -169,7 +133,7 @@ def test_upload_begins_a_run_on_that_text(page: Page, server: str, tmp_path: Pat
 def test_a_bad_upload_leaves_the_run_as_it_was(page: Page, server: str, tmp_path: Path) -> None:
     picture = tmp_path / "picture.txt"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8)
-    open_page(page, server)
+    open_train(page, server)
     for wanted in (1, 2):
         press(page, "Step")
         wait_for_iteration(page, wanted)
@@ -180,7 +144,7 @@ def test_a_bad_upload_leaves_the_run_as_it_was(page: Page, server: str, tmp_path
 
 
 def test_reloading_the_page_keeps_the_run(page: Page, server: str) -> None:
-    open_page(page, server)
+    open_train(page, server)
     press(page, "Train")
     wait_for_iteration(page, 100)
     press(page, "Pause")
@@ -193,7 +157,7 @@ def test_reloading_the_page_keeps_the_run(page: Page, server: str) -> None:
 
 
 def test_run_to_an_iteration_stops_exactly_there(page: Page, server: str) -> None:
-    open_page(page, server)
+    open_train(page, server)
     press(page, "Run to")
     field = page.get_by_role("spinbutton", name="Iteration")
     field.fill("321")
@@ -206,7 +170,7 @@ def test_run_to_an_iteration_stops_exactly_there(page: Page, server: str) -> Non
 def test_charts_wait_for_the_vocabulary_of_a_sample_that_came_before_it(
     page: Page, server: str
 ) -> None:
-    open_page(page, server)
+    open_train(page, server)
     page.evaluate(
         """() => {
             const sample = rnnBoard.newest("sample").entry.decoded;
@@ -219,7 +183,7 @@ def test_charts_wait_for_the_vocabulary_of_a_sample_that_came_before_it(
 
 def test_divergence_pauses_and_offers_the_last_good_state(page: Page, server: str) -> None:
     address = f"{server}/?text=counting&optimiser=sgd&learning_rate=100&clip=0&autoplay=1"
-    open_page(page, address)
+    open_train(page, address)
     alert = page.locator("[data-testid=stAlert]").first
     expect(alert).to_contain_text("diverged")
     page.get_by_role("button", name=re.compile("tenth of the learning rate")).click()
@@ -229,7 +193,7 @@ def test_divergence_pauses_and_offers_the_last_good_state(page: Page, server: st
 def test_resting_on_the_softmax_names_what_could_have_come_and_what_was_written(
     page: Page, server: str
 ) -> None:
-    open_page(page, server)
+    open_train(page, server)
     page.locator(".st-key-sample .rnn-text span").nth(30).hover()
     chart = page.locator(".st-key-softmax .js-plotly-plot").first
     labels = chart.locator(".rnn-labels-x span")
@@ -242,7 +206,7 @@ def test_resting_on_the_softmax_names_what_could_have_come_and_what_was_written(
 
 
 def test_resting_on_a_character_shows_what_was_expected_there(page: Page, server: str) -> None:
-    open_page(page, server)
+    open_train(page, server)
     page.locator(".st-key-sample .rnn-text span").nth(30).hover()
     mark = "document.querySelectorAll('.st-key-softmax .js-plotly-plot')[0].layout.shapes[0].x0"
     page.wait_for_function(f"{mark} === 29.5")
