@@ -511,7 +511,8 @@ def reload(tab: Tab, chance: Random) -> str:
 def go_back(tab: Tab, chance: Random) -> str:
     """A guest uses the browser's button for going back."""
     guest = _a_guest(tab, chance)
-    guest.turn_to(chance.choice(PAGES))
+    here = guest.present_page()
+    guest.turn_to(chance.choice([name for name in PAGES if name not in here]))
     guest.page.go_back()
     guest.painted()
     return guest.name

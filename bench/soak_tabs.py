@@ -108,11 +108,14 @@ class Tab:
             " document.querySelector('.rnn-status-line')?.textContent"
         )
 
+    def present_page(self) -> str:
+        """The name of the page that is shown, with its icon if it has one; empty while there is none."""
+        return "".join(self.page.locator("a[aria-current=page]").all_text_contents())
+
     def turn_to(self, name: str) -> None:
         """Go to one of the pages by its link."""
         self.point_away()
-        here = self.page.locator("a[aria-current=page]")
-        if name not in "".join(here.all_text_contents()):
+        if name not in self.present_page():
             self.page.get_by_role("link", name=name, exact=True).first.click()
         self.page.wait_for_function(
             "name => document.querySelector('a[aria-current=page]')?.textContent.includes(name)",
