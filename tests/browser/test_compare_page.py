@@ -171,6 +171,17 @@ def test_a_film_moves_everything_at_once(page: Page, url: str, pair: tuple[str, 
     pictures(page, 100)
     page.get_by_role("button", name="Play").wait_for()
 
+    # In a narrow window the slider has a line of its own.
+    page.set_viewport_size({"width": 820, "height": 2600})
+    page.wait_for_function(
+        """slider => {
+            const place = slider.getBoundingClientRect();
+            return place.width > 100 && place.right < innerWidth && place.right
+                < document.querySelector('.st-key-replay_steering').getBoundingClientRect().right + 1;
+        }""",
+        arg=slider.element_handle(),
+    )
+
 
 def rested_on(page: Page, part: int, cell: str) -> str:
     """What a chart of the film says of a cell, given as [column, row], on which the pointer rests."""
@@ -190,7 +201,7 @@ def pictures(page: Page, moment: int) -> dict[str, Any]:
     page.wait_for_function(
         f"moment => document.querySelectorAll('{part}')[0]?.data.at(-1).x[0] === moment", arg=moment
     )
-    page.wait_for_timeout(1500)  # charts take turns
+    wait_for_all(page)
     arrays = page.evaluate(
         f"""() => [...document.querySelectorAll('{part}')].map(node => node.data.map(trace => [
             trace.z?.map(row => [...row]), trace.y && [...trace.y], trace.x && [...trace.x]]))"""
@@ -203,6 +214,15 @@ def pictures(page: Page, moment: int) -> dict[str, Any]:
         "weights": weights,
         "sample": page.locator(".st-key-part .rnn-ribbon-text").inner_text(),
     }
+
+
+def wait_for_all(page: Page) -> None:
+    """Until no panel has been painted for a second: charts take turns."""
+    paints = "Object.values(rnnBoard.paints).reduce((sum, count) => sum + count, 0)"
+    before, now = -1, int(page.evaluate(paints))
+    while now != before:
+        page.wait_for_timeout(1000)
+        before, now = now, int(page.evaluate(paints))
 
 
 def test_a_chart_can_be_kept_as_a_picture(

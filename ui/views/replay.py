@@ -139,7 +139,7 @@ def _steering(at: Desk, projector: Projector, shown: Film) -> None:
             width=130,
         )
         projector.speed(per_second)
-        with st.container(width="stretch"):
+        with st.container(width="stretch", key="replay_moment"):
             at.page.panel(
                 "replay_slider",
                 "scrubber",
