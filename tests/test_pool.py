@@ -289,6 +289,7 @@ def test_closing_saves_every_run_and_leaves_no_process(store: Store) -> None:
 _SERVER = """
 import sys, types
 from pathlib import Path
+from select import select
 
 # What the page's server makes of __main__: a script that must not be run again by the workers.
 sys.modules["__main__"] = types.ModuleType("__main__")
@@ -307,7 +308,9 @@ plan = pool.begin(PRESET["verse"].text(), Source("verse", "Verse"), grid(base, {
 while not (standing := pool.standing(plan.runs[0])).progress or not standing.progress.iteration:
     pass
 print(pool._crew.pid, flush=True)
-sys.stdin.read()
+# A signal just before a read begins would go unnoticed for as long as there is nothing to read.
+while not select([sys.stdin], [], [], 1.0)[0]:
+    pass
 """
 
 
