@@ -205,14 +205,26 @@ def _falling(shade: int) -> list[float]:
 def test_equal_results_share_a_shade() -> None:
     runs = [row("a", seed=1), row("b", seed=2)]
     arrays = parallel.arrays(runs, varied(runs), COLUMN["best"], [], LIGHT)
-    assert len(arrays["0.y"]) == 2 * 3
-    assert len(arrays["4.y"]) == 0
+    assert len(arrays["2.y"]) == 2 * 3  # neither low nor high
+    assert not any(len(arrays[f"{shade}.y"]) for shade in (0, 1, 3, 4))
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 7, 200])
+def test_the_lowest_result_is_in_the_first_shade_and_the_highest_in_the_last(count: int) -> None:
+    runs = [row(f"run {n}", seed=n, best_loss=1.0 + n) for n in range(count)]
+    arrays = parallel.arrays(runs, varied(runs), COLUMN["best"], [], LIGHT)
+    lows, highs = arrays["0.text"], arrays["4.text"]
+    assert lows[0].startswith("run 0<br>")
+    assert highs[-2].startswith(f"run {count - 1}<br>")
+    shades = [len(arrays[f"{shade}.y"]) // 3 for shade in range(5)]
+    assert sum(shades) == count
+    assert max(shades) - min(shades) <= 1
 
 
 def test_runs_without_the_result_are_left_out_and_without_any_it_says_so() -> None:
     runs = [row("a", held_out=1.0), row("b")]
     arrays = parallel.arrays(runs, varied(runs), COLUMN["test"], [], LIGHT)
-    assert len(arrays["0.y"]) == 2
+    assert len(arrays["2.y"]) == 2
     none = parallel.arrays(runs[1:], [], COLUMN["test"], [], LIGHT)
     assert "No run" in none["layout.annotations"][0]["text"]
     sent(none)
@@ -221,7 +233,7 @@ def test_runs_without_the_result_are_left_out_and_without_any_it_says_so() -> No
 def test_words_of_a_person_are_no_markup_in_parallel_coordinates() -> None:
     runs = [row(NASTY, source_title=NASTY), row("b", source_title="Other")]
     arrays = parallel.arrays(runs, varied(runs), COLUMN["best"], [], LIGHT)
-    shown = str([arrays["0.text"], arrays["layout.annotations"]])
+    shown = str([arrays["2.text"], arrays["layout.annotations"]])
     assert "<b>" not in shown
     assert "&lt;b&gt;" in shown
 

@@ -108,8 +108,9 @@ def skeleton(palette: Palette) -> go.Figure:
             line={"width": 1.5, "color": _shade(palette, number)},
             hovertemplate="%{text}<extra></extra>",
         )
+    # Wide and faint, so that the shade of a chosen run is seen within.
     figure.add_scatter(
-        mode="lines", line={"width": 3.5, "color": palette.text}, opacity=0.75, hoverinfo="skip"
+        mode="lines", line={"width": 7, "color": palette.text}, opacity=0.3, hoverinfo="skip"
     )
     return figure
 
@@ -153,9 +154,15 @@ def _present(value: Cell) -> float | str:
 
 
 def _fifths(places: NDArray[np.float64]) -> NDArray[np.intp]:
-    """(n,) which fifth of the runs each is in by its result; equal results are in the same."""
-    below = np.searchsorted(np.sort(places), places)
-    return np.asarray(below * _SHADES // len(places))
+    """(n,) which fifth of the runs each is in by its result; equal results are in the same.
+
+    However few there are, the lowest is in the first fifth and the highest in the last; where all are
+    equal, they are in the middle.
+    """
+    ordered = np.sort(places)
+    rank = (np.searchsorted(ordered, places) + np.searchsorted(ordered, places, "right") - 1) / 2
+    share = rank / (len(places) - 1) if len(places) > 1 else np.full(1, 0.5)
+    return np.minimum(_SHADES - 1, (_SHADES * share).astype(np.intp))
 
 
 def _lines(trace: int, places: NDArray[np.float64]) -> Arrays:
