@@ -80,7 +80,7 @@ def _form(run: LiveRun, pool: Pool, first: bool) -> None:
             key="grid_settings",
             persist_state="session",
         )
-        with st.container(horizontal=True, key="grid_values"):
+        with st.container(horizontal=True, vertical_alignment="bottom", key="grid_values"):
             for name in _chosen():
                 _values_field(run, SETTING[name])
             _seeds_field(run)
