@@ -22,7 +22,7 @@ import_module("pandas")
 
 def bare(palette: Palette, height: int, **layout: Any) -> go.Layout:
     """A transparent layout in the theme's colours; a user's zoom outlives new data."""
-    margin = layout.pop("margin", {"l": 52, "r": 10, "t": 8, "b": 38})
+    margin = layout.pop("margin", {"l": 52, "r": 26, "t": 8, "b": 38})
     return go.Layout(
         template="none",
         height=height,
