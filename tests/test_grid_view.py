@@ -117,6 +117,19 @@ def test_at_first_three_rates_and_three_sizes_are_offered(pool: StillPool) -> No
     assert not app.warning
 
 
+def test_what_is_typed_and_clicked_at_once_is_trained_or_refused(pool: StillPool) -> None:
+    app = visit()
+    app.text_input(key="grid_values_learning_rate").set_value("0.1, fast")
+    press(app, "grid_start")  # the button was drawn before this was typed
+    assert not plans(pool.store.folder)
+    app.text_input(key="grid_values_learning_rate").set_value("0.3").run()
+    app.number_input(key="grid_goal").set_value(70)
+    press(app, "grid_start")
+    (plan,) = plans(pool.store.folder)
+    assert plan.goal == 70
+    assert {pool.store.run(run_id).settings["learning_rate"] for run_id in plan.runs} == {0.3}
+
+
 def test_what_is_typed_is_what_is_trained(pool: StillPool) -> None:
     app = visit(text="counting", hidden_size="8")
     app.multiselect(key="grid_settings").set_value(["clip", "optimiser"]).run()

@@ -207,6 +207,15 @@ def test_run_to_an_iteration_plays_with_that_target() -> None:
     assert not run.playing
 
 
+def test_a_goal_that_is_typed_and_clicked_at_once_is_the_goal() -> None:
+    app = visit()
+    app.number_input(key="target_iteration").set_value(50)
+    press(app, "Go")  # the button was drawn before this was typed
+    target = run_of(app).target
+    assert target is not None
+    assert target.iteration == 50
+
+
 def test_run_to_a_loss_asks_in_bits() -> None:
     app = visit()
     app.radio(key="target_kind").set_value("smooth loss").run()

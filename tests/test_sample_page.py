@@ -122,6 +122,32 @@ def test_generate_writes_what_the_trainer_samples() -> None:
     assert downloaded(sheet(app)) == ("One, two" + expected.text).encode()
 
 
+@pytest.mark.parametrize("button", ["One character", "Play", "Generate", "Measure the surprise"])
+def test_what_is_typed_and_clicked_at_once_is_what_counts(button: str) -> None:
+    app = visit()
+    app.text_area(key="writing_prime").set_value("Who killed")
+    app.text_area(key="surprise_text").set_value("All the birds")
+    press(app, button)  # the button was drawn before this was typed
+    finished(app, "generate")
+    finished(app, "surprise")
+    assert "other choices" not in " ".join(caption.value for caption in app.caption)
+    if button == "Measure the surprise":
+        done = run_of(app).jobs.done("surprise")
+        assert done is not None
+        assert done.result.text == "All the birds"
+    else:
+        assert written(app).whole.startswith("Who killed")
+
+
+def test_what_was_asked_of_another_run_is_not_begun() -> None:
+    app = visit()
+    app.session_state["asked_for_generate"] = run_of(app).serial
+    press(app, "Reset")
+    assert run_of(app).jobs.under_way("generate") is None
+    assert run_of(app).jobs.done("generate") is None
+    assert "asked_for_generate" not in app.session_state
+
+
 def test_one_character_after_the_other_writes_the_same() -> None:
     app = visit()
     for expected in (1, 2, 3):

@@ -20,6 +20,8 @@ from ui.plain import plain
 _UNIT_LABELS = {unit.key: unit.label for unit in UNITS}
 _LOG_STEPS = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
 _NEWEST_SEED = 2**32
+_KINDS = ("iteration", "smooth loss")
+_USUAL_GOAL, _USUAL_BITS = 10_000, 1.0
 
 
 # The row of buttons
@@ -82,20 +84,24 @@ def _new_seed(run: LiveRun) -> None:
 
 def _run_to(run: LiveRun) -> None:
     with st.popover("Run to…", icon=":material/flag:"):
-        kind = st.radio(
-            "Train until", ["iteration", "smooth loss"], key="target_kind", horizontal=True
-        )
-        if kind == "iteration":
-            goal = st.number_input(
-                "Iteration", min_value=1, value=10_000, step=1000, key="target_iteration"
+        kind = st.radio("Train until", _KINDS, key="target_kind", horizontal=True)
+        if kind == _KINDS[0]:
+            st.number_input(
+                "Iteration", min_value=1, value=_USUAL_GOAL, step=1000, key="target_iteration"
             )
-            target = Target(iteration=int(goal))
         else:
-            bits = st.number_input(
-                "Bits per character", min_value=0.0, value=1.0, step=0.1, key="target_bits"
+            st.number_input(
+                "Bits per character", min_value=0.0, value=_USUAL_BITS, step=0.1, key="target_bits"
             )
-            target = Target(loss=bits * math.log(2))
-        st.button("Go", type="primary", on_click=run.run_to, args=(target,), width="stretch")
+        st.button("Go", type="primary", on_click=partial(_go, run), width="stretch")
+
+
+def _go(run: LiveRun) -> None:
+    if state.widget_value("target_kind", _KINDS[0]) == _KINDS[0]:
+        run.run_to(Target(iteration=int(state.widget_value("target_iteration", _USUAL_GOAL))))
+    else:
+        bits = float(state.widget_value("target_bits", _USUAL_BITS))
+        run.run_to(Target(loss=bits * math.log(2)))
 
 
 # The sidebar

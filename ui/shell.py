@@ -125,12 +125,14 @@ class Page:
         """
         jobs = self.run.jobs
         with st.container(horizontal=True, vertical_alignment="center", key=f"{name}_analysis"):
+            if state.asked_for(name, self.run.serial):
+                jobs.start(name, work, self.run.portrait(), parameters)
             job = jobs.under_way(name)
             st.button(
                 label,
                 key=f"{name}_start",
                 disabled=job is not None,
-                on_click=partial(self._start, name, work, parameters),
+                on_click=partial(state.ask_for, name, self.run.serial),
             )
             if job is not None:
                 with st.container(width="stretch"):
@@ -142,11 +144,6 @@ class Page:
         if done is None or done.result is None:
             return Analysis(None, None, ())
         return Analysis(done.result, done.iteration, done.number)
-
-    def _start(
-        self, name: str, work: Callable[[Portrait, Report], T], parameters: Hashable
-    ) -> None:
-        self.run.jobs.start(name, work, self.run.portrait(), parameters)
 
 
 def _progress(job: Job[Any]) -> Source:

@@ -27,6 +27,7 @@ _RUN = "run"
 _TEXT = "text"
 _AUTOPLAY = "autoplay"
 _WIDGET = "setting_"
+_ASKED = "asked_for_"
 
 keep_order()
 
@@ -135,6 +136,20 @@ def complain(sentence: str) -> None:
 def complaints() -> list[str]:
     """The sentences kept since the last call."""
     return list(st.session_state.pop("complaints", []))
+
+
+def ask_for(name: str, serial: int) -> None:
+    """For a button: the page is to begin the analysis ``name``, of the run that has this serial number.
+
+    It does so where it draws the analysis anew, with the choices of then: a field may have changed just
+    before the click, when the button still knew the ones before.
+    """
+    st.session_state[_ASKED + name] = serial
+
+
+def asked_for(name: str, serial: int) -> bool:
+    """Whether the analysis was asked for since the last call, of this run."""
+    return bool(st.session_state.pop(_ASKED + name, None) == serial)
 
 
 def guarded(action: Callable[[], object]) -> None:

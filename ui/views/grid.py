@@ -147,9 +147,13 @@ def _goal_field() -> None:
     )
 
 
+def _goal() -> int:
+    return int(state.widget_value("grid_goal", _USUAL_GOAL))
+
+
 def _start_row(run: LiveRun, pool: Pool) -> None:
     """The button with the number of runs, or one sentence on what is wrong with the values."""
-    goal = int(state.widget_value("grid_goal", _USUAL_GOAL))
+    goal = _goal()
     chosen, sentence = _planned(run)
     count = len(chosen.configs) if chosen else 0
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -159,7 +163,7 @@ def _start_row(run: LiveRun, pool: Pool) -> None:
             type="primary",
             icon=":material/rocket_launch:",
             disabled=chosen is None,
-            on_click=partial(_start, run, pool, chosen, goal) if chosen else None,
+            on_click=partial(_start, run, pool),
         )
         st.text(sentence or f"{count} × {goal:,} iterations", width="stretch")
 
@@ -195,9 +199,14 @@ def _refusal(text: str, chosen: Grid) -> str:
     return ""
 
 
-def _start(run: LiveRun, pool: Pool, chosen: Grid, goal: int) -> None:
+def _start(run: LiveRun, pool: Pool) -> None:
+    """Begin what the fields describe now, which may be newer than what the page was drawn with."""
+
     def begin() -> None:
-        plan = pool.begin(run.text, run.source, chosen, goal)
+        chosen, sentence = _planned(run)
+        if chosen is None:
+            raise ValueError(sentence)
+        plan = pool.begin(run.text, run.source, chosen, _goal())
         for run_id in plan.runs:
             visitors.meet(run_id)
         state.set_widget(_SHOWN, plan.number)

@@ -99,7 +99,7 @@ def sheet(page: Page) -> None:
     paper, chosen = sheet_of(page.run), recipe()
     _generate(page, paper, chosen)
     with st.container(horizontal=True, key="one_by_one"):
-        _one_by_one(page, paper, chosen)
+        _one_by_one(page, paper)
     if paper.playing:
         page.pulse = partial(paper.beat, chosen)
     _compare(page.run, paper)
@@ -126,8 +126,11 @@ def _generate(page: Page, paper: Sheet, chosen: Recipe) -> None:
         paper.adopt(whole.version, *whole.result)
 
 
-def _one_by_one(page: Page, paper: Sheet, chosen: Recipe) -> None:
-    add = partial(paper.add, chosen, page.run.portrait)
+def _one_by_one(page: Page, paper: Sheet) -> None:
+    def add() -> None:
+        # What was typed just before the click counts, though the page has not been drawn with it yet.
+        paper.add(recipe(), page.run.portrait)
+
     st.button(
         "One character",
         key="write_one",
