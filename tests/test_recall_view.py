@@ -313,6 +313,42 @@ def visit(**address: str) -> AppTest:
     return app
 
 
+def run_of(app: AppTest) -> LiveRun:
+    value = app.query_params["run"]
+    run = RUNS.find(value if isinstance(value, str) else value[0])
+    assert run is not None
+    return run
+
+
+def press(app: AppTest, label: str) -> None:
+    next(button for button in app.button if button.label == label).click().run()
+    assert not app.exception
+
+
+def wait_for(app: AppTest, name: str) -> None:
+    """Until the analysis has come to its end, and the page shows it."""
+    jobs = run_of(app).jobs
+    end = time.monotonic() + 120
+    while jobs.under_way(name) is not None:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    app.run()
+    assert not app.exception
+
+
+def content(app: AppTest, panels: Panels, name: str) -> dict[str, Any]:
+    entry: dict[str, Any] = panels.sources[name](run_of(app).view()).content()
+    encode(entry)
+    return entry
+
+
+def words(app: AppTest) -> str:
+    return " ".join(element.value for element in [*app.main.markdown, *app.main.caption])
+
+
+# Runs that begin anew elsewhere
+
+
 @pytest.mark.parametrize(
     "text", [PRESET["verse"].text(), "tick tock " * 9], ids=["longer", "shorter"]
 )
@@ -360,39 +396,6 @@ def test_a_block_that_fails_by_itself_is_not_tried_for_ever(
     monkeypatch.setattr(views, "similar_moments", block)
     app.run()
     assert len(app.exception) == block.call_count == 1
-
-
-def run_of(app: AppTest) -> LiveRun:
-    value = app.query_params["run"]
-    run = RUNS.find(value if isinstance(value, str) else value[0])
-    assert run is not None
-    return run
-
-
-def press(app: AppTest, label: str) -> None:
-    next(button for button in app.button if button.label == label).click().run()
-    assert not app.exception
-
-
-def wait_for(app: AppTest, name: str) -> None:
-    """Until the analysis has come to its end, and the page shows it."""
-    jobs = run_of(app).jobs
-    end = time.monotonic() + 120
-    while jobs.under_way(name) is not None:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    app.run()
-    assert not app.exception
-
-
-def content(app: AppTest, panels: Panels, name: str) -> dict[str, Any]:
-    entry: dict[str, Any] = panels.sources[name](run_of(app).view()).content()
-    encode(entry)
-    return entry
-
-
-def words(app: AppTest) -> str:
-    return " ".join(element.value for element in [*app.main.markdown, *app.main.caption])
 
 
 def test_a_short_text_shows_its_moments_and_its_plane_at_once(panels: Panels) -> None:
